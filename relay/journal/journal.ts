@@ -1,0 +1,134 @@
+import type { Batch, BuiltBatch } from '../record/batch.ts';
+
+/**
+ * The contract of the journal: durable, ordered, one cursor for each endpoint. It has one implementation, in `sqlite/`; its
+ * suite of tests is written against this interface.
+ */
+export interface Journal {
+  readonly identity: JournalIdentity;
+  /** The place that the next record will get. The caller numbers the records; the journal refuses a gap or an overlap. */
+  readonly nextSeq: number;
+
+  /**
+   * Resolves when the batch, and all appended before it, are on stable storage. Rejects with a `retry` error where there is no
+   * room or the disk failed: then nothing of it is stored, and the caller offers the same batch again.
+   */
+  append(batch: BuiltBatch): Promise<void>;
+
+  /**
+   * The next batch that ends after `fromSeq`, or undefined where there is none yet. A batch may begin before `fromSeq` (a part
+   * of it was taken already) or well after it (what lay between was purged or dropped). Rejects with `JOURNAL_DAMAGED`
+   * for a batch that cannot be read: it has then been set aside and counted, and the next call goes on after it.
+   */
+  read(fromSeq: number): Promise<Batch | undefined>;
+  /** Calls back each time that a commit has made more records readable. Returns what ends it. */
+  onCommit(listener: (endSeq: number) => void): () => void;
+
+  /** The endpoint's cursor, made where it is missing: at the journal's first record or at its end. */
+  openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor>;
+  /** Moves a cursor. Made durable with the next commit, or a moment later; after a crash some records are delivered again. */
+  advance(endpoint: string, progress: Progress): void;
+  /** Removes a cursor with its dead letters; what it was still owed is counted in the journal's log. */
+  removeCursor(endpoint: string): Promise<void>;
+  cursors(): Promise<Cursor[]>;
+
+  deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]>;
+  /** Removes dead letters, to be sent again or for good. Returns how many there were. */
+  discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): Promise<number>;
+
+  /** The keys of requests accepted within the window. */
+  receipts(): Promise<string[]>;
+
+  stats(): Promise<JournalStats>;
+  /** Changes what the operator may change while it runs. */
+  configure(limits: JournalLimits): void;
+  /** Waits for what was appended and advanced, then closes. */
+  close(): Promise<void>;
+}
+
+export interface JournalIdentity {
+  /** Six characters, the first part of every `event.id`. */
+  readonly node: string;
+  /** A UUID for protocols that want one. */
+  readonly relayId: string;
+  /** The second part of every `event.id` of this process. */
+  readonly bootSeconds: number;
+}
+
+export interface JournalLimits {
+  /** The most that the journal's files may take, in bytes. 0: no limit but the disk. */
+  readonly bytesMax: number;
+  /** Free space on the disk below which the journal takes no more, in bytes. */
+  readonly freeBytesMin: number;
+  readonly whenFull: 'block' | 'drop_oldest';
+}
+
+export interface Cursor extends CursorCounts {
+  readonly endpoint: string;
+  /** The first record not yet taken. */
+  readonly seq: number;
+  /** Where the cursor began. `seq - startSeq` is the sum of the counts. */
+  readonly startSeq: number;
+  readonly backlogRecords: number;
+  /** Bytes of the batches waiting, uncompressed. */
+  readonly backlogBytes: number;
+  /** When the oldest waiting record was received; undefined where none waits. */
+  readonly oldestReceivedMs: number | undefined;
+}
+
+export interface CursorCounts {
+  readonly delivered: number;
+  /** Not for this endpoint, by its `match`. */
+  readonly filtered: number;
+  readonly deadLettered: number;
+  /** Taken from it by quota, damage or an operator. */
+  readonly dropped: number;
+  /** Taken from it by a purge that was told to. */
+  readonly purged: number;
+}
+
+/** What became of the records from `fromSeq` up to, not including, `toSeq`. The counts add up to their number. */
+export interface Progress {
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  readonly delivered: number;
+  readonly filtered: number;
+  readonly refused: readonly RefusedRecord[];
+}
+
+export interface RefusedRecord {
+  readonly seq: number;
+  readonly code: string;
+  readonly reason: string;
+  /** The record's line, without LF. */
+  readonly line: Uint8Array;
+}
+
+export interface DeadLetter {
+  readonly id: number;
+  readonly endpoint: string;
+  readonly seq: number;
+  readonly atMs: number;
+  readonly code: string;
+  readonly reason: string;
+  readonly line: string;
+}
+
+export interface JournalStats {
+  readonly firstSeq: number;
+  readonly nextSeq: number;
+  readonly batches: number;
+  readonly records: number;
+  /** Uncompressed. */
+  readonly recordBytes: number;
+  /** On the disk, write-ahead log included. */
+  readonly fileBytes: number;
+  readonly freeBytes: number;
+  readonly bytesMax: number;
+  readonly full: boolean;
+  /** Records set aside because they could not be read. */
+  readonly damagedRecords: number;
+  readonly droppedRecords: number;
+  readonly oldestReceivedMs: number | undefined;
+  readonly chainHead: string;
+}

@@ -1,0 +1,49 @@
+import { EVENT_ID_LENGTH } from './event-id.ts';
+
+/**
+ * Every line begins `{"event":{"id":"…24…","created":"…24…","dataset":"…"`, so that id, receive time and dataset are found
+ * without a JSON parser.
+ */
+export const LINE_HEAD = '{"event":{"id":"';
+const ID_START = LINE_HEAD.length;
+const CREATED_START = ID_START + EVENT_ID_LENGTH + '","created":"'.length;
+const CREATED_LENGTH = 24;
+const DATASET_START = CREATED_START + CREATED_LENGTH + '","dataset":"'.length;
+const LF = 0x0a;
+const QUOTE = 0x22;
+
+/** Calls `visit` with the bounds of each line, without its LF. Lines in a batch always end in LF. */
+export function forEachLine(lines: Buffer, visit: (start: number, end: number, index: number) => void): void {
+  for (let start = 0, index = 0; start < lines.length; index++) {
+    const lf = lines.indexOf(LF, start);
+    const end = lf < 0 ? lines.length : lf;
+    visit(start, end, index);
+    start = end + 1;
+  }
+}
+
+/** The bounds of every line: `offsets[i]` up to `offsets[i + 1]`, LF included. */
+export function lineOffsets(lines: Buffer, records: number): Uint32Array {
+  const offsets = new Uint32Array(records + 1);
+  let at = 0;
+  for (let i = 1; i <= records; i++) {
+    const lf = lines.indexOf(LF, at);
+    at = lf < 0 ? lines.length : lf + 1;
+    offsets[i] = at;
+  }
+  return offsets;
+}
+
+export function eventIdOf(lines: Buffer, lineStart: number): string {
+  return lines.toString('latin1', lineStart + ID_START, lineStart + ID_START + EVENT_ID_LENGTH);
+}
+
+/** When the relay accepted the record, ISO 8601 in UTC with milliseconds. */
+export function createdOf(lines: Buffer, lineStart: number): string {
+  return lines.toString('latin1', lineStart + CREATED_START, lineStart + CREATED_START + CREATED_LENGTH);
+}
+
+export function datasetOf(lines: Buffer, lineStart: number): string {
+  const start = lineStart + DATASET_START;
+  return lines.toString('utf8', start, lines.indexOf(QUOTE, start));
+}
