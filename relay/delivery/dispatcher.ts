@@ -3,7 +3,7 @@ import { RelayError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, Progress } from '../journal/journal.ts';
-import { endSeq } from '../record/batch.ts';
+import { endSeq, type Batch } from '../record/batch.ts';
 import { nextDelayMs } from './backoff.ts';
 import type { DeliveryEvents } from './events.ts';
 import { Health } from './health.ts';
@@ -59,6 +59,8 @@ export class Dispatcher {
   /** Failed attempts since the last success. */
   #failures = 0;
   #mustWait = false;
+  /** The journal's end at which a read found nothing: what lay before it has gone. */
+  #dryUpTo = 0;
   #oldestReceivedMs: number | undefined;
   #paused = false;
   #wake = Promise.withResolvers<void>();
@@ -123,6 +125,11 @@ export class Dispatcher {
     this.#endCommits?.();
     this.#forgetQueued();
     this.#window.clear();
+  }
+
+  /** Resolves once what is being sent at this moment has been answered. */
+  async whenAnswered(): Promise<void> {
+    await Promise.allSettled(this.#sending);
   }
 
   setPaused(paused: boolean): void {
@@ -190,7 +197,7 @@ export class Dispatcher {
 
   #canFill(): boolean {
     const room = this.#window.length < this.#options.output().limits.inFlightMax;
-    return room && (this.#queued.length > 0 || this.#position < this.#options.journal.nextSeq);
+    return room && (this.#queued.length > 0 || Math.max(this.#position, this.#dryUpTo) < this.#options.journal.nextSeq);
   }
 
   /** Has the window hold as much as may be in flight. */
@@ -208,8 +215,18 @@ export class Dispatcher {
   async #readMore(): Promise<boolean> {
     const { journal, rateLimit, clock, matcher } = this.#options;
     const position = this.#position;
-    const batch = await journal.read(position).catch((error: unknown) => this.#readFailed(error));
-    if (batch === undefined) return false;
+    const end = journal.nextSeq;
+    let batch: Batch | undefined;
+    try {
+      batch = await journal.read(position);
+    } catch (error) {
+      await this.#readFailed(error);
+      return false;
+    }
+    if (batch === undefined) {
+      this.#dryUpTo = end;
+      return false;
+    }
     await rateLimit.pass(batch, clock, this.#stopping.signal);
     // A lost connection may have sent the position back while we waited.
     if (this.#position !== position) {
@@ -222,11 +239,10 @@ export class Dispatcher {
     return true;
   }
 
-  async #readFailed(error: unknown): Promise<undefined> {
+  async #readFailed(error: unknown): Promise<void> {
     // What is damaged has been set aside and told of; the next read goes on after it. Anything else may pass.
     if (!(error instanceof RelayError && error.code === 'JOURNAL_DAMAGED'))
       await sleep(this.#options.clock, READ_RETRY_MS, this.#stopping.signal);
-    return undefined;
   }
 
   #sendWaiting(): void {
