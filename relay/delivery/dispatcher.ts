@@ -33,6 +33,8 @@ export interface DispatcherOptions {
   readonly reminderIntervalMs: number;
   readonly rateLimit: RateLimit;
   readonly cursorSeq: number;
+  /** Takes nothing from this place on: for an endpoint that is being retired. */
+  readonly untilSeq: number | undefined;
 }
 
 const DOWN_AFTER_FAILURES = 5;
@@ -84,7 +86,7 @@ export class Dispatcher {
       events: options.events,
       policy: { downAfterMs: options.downAfterMs, downAfterFailures: DOWN_AFTER_FAILURES },
       backlog: () => ({
-        backlogRecords: options.journal.nextSeq - this.#cursor,
+        backlogRecords: Math.max(0, this.#endSeq - this.#cursor),
         oldestReceivedMs: this.#oldestReceivedMs,
       }),
     });
@@ -101,7 +103,7 @@ export class Dispatcher {
 
   /** True where nothing waits and nothing is under way. */
   get idle(): boolean {
-    return this.#window.length === 0 && this.#position >= this.#options.journal.nextSeq;
+    return this.#window.length === 0 && this.#position >= this.#endSeq;
   }
 
   start(): void {
@@ -165,6 +167,11 @@ export class Dispatcher {
     await Promise.allSettled(this.#sending);
   }
 
+  /** The place after the last record that is there for this endpoint. */
+  get #endSeq(): number {
+    return Math.min(this.#options.journal.nextSeq, this.#options.untilSeq ?? Number.MAX_SAFE_INTEGER);
+  }
+
   /** Nothing can be read and nothing be sent until a delivery is answered or more is committed. */
   async #idleUntilNext(): Promise<void> {
     if (this.#sending.size > 0) {
@@ -197,7 +204,7 @@ export class Dispatcher {
 
   #canFill(): boolean {
     const room = this.#window.length < this.#options.output().limits.inFlightMax;
-    return room && (this.#queued.length > 0 || Math.max(this.#position, this.#dryUpTo) < this.#options.journal.nextSeq);
+    return room && (this.#queued.length > 0 || Math.max(this.#position, this.#dryUpTo) < this.#endSeq);
   }
 
   /** Has the window hold as much as may be in flight. */
@@ -315,7 +322,7 @@ export class Dispatcher {
   }
 
   #caughtUp(): boolean {
-    return this.#options.journal.nextSeq - this.#cursor - this.#unconfirmed.records <= CAUGHT_UP_RECORDS;
+    return this.#endSeq - this.#cursor - this.#unconfirmed.records <= CAUGHT_UP_RECORDS;
   }
 }
 

@@ -22,6 +22,7 @@ export interface EndpointOptions {
   readonly reminderIntervalMs: number;
   readonly drainRecordsPerSecondMax: number;
   readonly resendRecords: number;
+  readonly untilSeq: number | undefined;
 }
 
 export interface EndpointWorld {
@@ -101,6 +102,7 @@ export class Endpoint {
       reminderIntervalMs: options.reminderIntervalMs,
       rateLimit: new RateLimit(options.drainRecordsPerSecondMax),
       cursorSeq,
+      untilSeq: options.untilSeq,
     });
     if (options.paused) this.dispatcher.setPaused(true);
   }
