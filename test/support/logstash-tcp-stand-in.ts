@@ -43,12 +43,16 @@ export class LogstashTcpStandIn implements AsyncDisposable {
   }
 
   #admit(socket: Socket): void {
-    let rest = '';
+    const parts: Buffer[] = [];
     socket.on('data', (chunk: Buffer) => {
       this.bytesRead += chunk.length;
-      const pieces = (rest + chunk.toString('latin1')).split('\n');
-      rest = pieces.pop() ?? '';
-      for (const piece of pieces) this.lines.push(Buffer.from(piece, 'latin1').toString());
+      parts.push(chunk);
+      const lf = chunk.lastIndexOf('\n');
+      if (lf < 0) return;
+      const bytes = Buffer.concat(parts.splice(0));
+      const end = bytes.length - (chunk.length - lf);
+      parts.push(bytes.subarray(end + 1));
+      for (const line of bytes.toString('utf8', 0, end).split('\n')) this.lines.push(line);
     });
     if (this.#reading) socket.resume();
     else socket.pause();

@@ -17,18 +17,17 @@ export type Protocol = 'lumberjack' | 'http' | 'tcp';
 /** Logstash's own receivers in Go take no larger window. */
 const WINDOW_RECORDS_MAX = 10_000;
 
-const url = z.string().superRefine((text, context) => {
-  const parsed = parseEndpointUrl(text, DEFAULT_PORTS);
-  if (typeof parsed === 'string') context.addIssue({ code: 'custom', message: parsed });
-  else if (parsed.path !== '/' && protocolOf(parsed) !== 'http') {
-    context.addIssue({ code: 'custom', message: `"${parsed.scheme}://" takes no path` });
+/** One check for a single URL and for a list, so that the operator is told what is wrong, not that neither form matched. */
+const url = z.union([z.string(), z.array(z.string()).min(1).max(16)]).superRefine((value, context) => {
+  for (const text of urlsOf({ url: value })) {
+    const message = problemOf(text);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
   }
 });
 
 export const logstashOptions = z
   .strictObject({
-    url: z
-      .union([url, z.array(url).min(1).max(16)])
+    url: url
       .describe(
         'Where Logstash listens. `lumberjack://` and `lumberjacks://` (TLS) reach its beats or elastic_agent input, `http://` and `https://` its http input, `tcp://` and `tls://` its tcp input with `codec => json_lines`. A list is tried in turn when the one in use fails.',
       )
@@ -88,6 +87,7 @@ export const logstashOptions = z
   .superRefine((options, context) => {
     const problem = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
+    if (urlsOf(options).some((text) => problemOf(text) !== undefined)) return;
     const addresses = urlsOf(options).map(addressOf);
     const [first] = addresses;
     if (first === undefined) return;
@@ -115,6 +115,12 @@ const SECURE = { lumberjack: 'lumberjacks', http: 'https', tcp: 'tls' } as const
 
 export function urlsOf(options: { readonly url: string | readonly string[] }): readonly string[] {
   return typeof options.url === 'string' ? [options.url] : options.url;
+}
+
+function problemOf(text: string): string | undefined {
+  const parsed = parseEndpointUrl(text, DEFAULT_PORTS);
+  if (typeof parsed === 'string') return parsed;
+  return parsed.path === '/' || protocolOf(parsed) === 'http' ? undefined : `"${parsed.scheme}://" takes no path`;
 }
 
 /** The parts of a URL that the schema has passed. */
