@@ -87,6 +87,7 @@ function settle(writer: Writer): void {
   settleTimer = undefined;
   attempt(() => writer.settle());
   if (writer.hasProgress) settleTimer = systemClock.after(SETTLE_DELAY_MS, () => settle(writer));
+  tidyTimer ??= systemClock.after(TIDY_DELAY_MS, () => tidy(writer));
 }
 
 function tidy(writer: Writer): void {

@@ -65,6 +65,7 @@ export class Writer implements WriterCalls {
         this.#store.append(batches);
         this.#applyProgress();
       });
+      this.#progress.clear();
       this.#post({ kind: 'committed', endSeq: this.#store.nextSeq, batches: batches.length });
     } catch (error) {
       const failure = writeError(error);
@@ -97,7 +98,9 @@ export class Writer implements WriterCalls {
 
   /** Writes the cursor moves that wait. Throws where it cannot; they wait on then. */
   settle(): void {
-    if (this.#progress.size > 0) this.#transaction(() => this.#applyProgress());
+    if (this.#progress.size === 0) return;
+    this.#transaction(() => this.#applyProgress());
+    this.#progress.clear();
   }
 
   /** A piece of the work that nobody waits for. True where there is more of it. */
@@ -172,6 +175,7 @@ export class Writer implements WriterCalls {
 
   close(): void {
     this.settle();
+    while (this.#transaction(() => this.#reclaimer.removeTransient()) !== undefined);
     while (this.#store.tidy(true));
     this.#database.pragma('optimize');
     this.#database.close();
@@ -194,7 +198,6 @@ export class Writer implements WriterCalls {
     try {
       const result = work();
       this.#database.exec('COMMIT');
-      this.#progress.clear();
       return result;
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
@@ -205,10 +208,18 @@ export class Writer implements WriterCalls {
 
   #makeRoom(bytes: number): void {
     let shortage = this.#reclaimer.shortage(bytes);
+    if (shortage !== undefined) {
+      // What endpoints have taken meanwhile may go; and the write-ahead log counts too, folding it in costs nobody a record.
+      this.settle();
+      this.#database.pragma('wal_checkpoint(TRUNCATE)');
+    }
     for (let step = 0; shortage !== undefined && step < ROOM_STEPS_MAX; step++) {
+      shortage = this.#reclaimer.shortage(bytes);
+      if (shortage === undefined) break;
       const reclaimed = this.#transaction(() => this.#reclaimer.makeRoom());
       if (reclaimed === undefined) break;
       this.#post({ kind: 'reclaimed', ...reclaimed });
+      this.#database.pragma('wal_checkpoint(TRUNCATE)');
       shortage = this.#reclaimer.shortage(bytes);
     }
     const full = shortage !== undefined;
