@@ -1,5 +1,6 @@
+import { wrap } from '../config/wrap.ts';
 import type { Command, CommandOption } from './command.ts';
-import { table, wrap } from './terminal.ts';
+import { table } from './terminal.ts';
 
 const WIDTH = 100;
 

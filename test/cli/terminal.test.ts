@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { printable, table, wrap } from '../../relay/cli/terminal.ts';
+import { printable, table } from '../../relay/cli/terminal.ts';
 
 test.each([
   { attack: 'a title of the window', text: '\u001b]0;owned\u0007', shown: '\\x1b]0;owned\\x07' },
@@ -38,8 +38,4 @@ test('columns are as wide as their widest cell, and no line ends in blanks', () 
       ['fgh', 'i', ''],
     ]),
   ).toBe('a    bcd  e\nfgh  i\n');
-});
-
-test('a paragraph is broken at blanks', () => {
-  expect(wrap('one two three-and-more four', 9)).toBe('one two\nthree-and-more\nfour');
 });
