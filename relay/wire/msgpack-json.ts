@@ -39,8 +39,9 @@ function writeValue(writer: LineWriter, source: Source, position: number, depth:
     case 'nil':
       writeAscii(writer, 'null');
       return head.start;
-    case 'boolean':
-      writeAscii(writer, head.length === 1 ? 'true' : 'false');
+    case 'true':
+    case 'false':
+      writeAscii(writer, head.kind);
       return head.start;
     case 'unsigned':
     case 'signed':
@@ -102,11 +103,10 @@ export function writeKey(writer: LineWriter, source: Source, position: number): 
       break;
     case 'nil':
       writeAscii(writer, 'null');
-      end = keyHead.start;
       break;
-    case 'boolean':
-      writeAscii(writer, keyHead.length === 1 ? 'true' : 'false');
-      end = keyHead.start;
+    case 'true':
+    case 'false':
+      writeAscii(writer, keyHead.kind);
       break;
     case 'unsigned':
     case 'signed':

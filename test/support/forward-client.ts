@@ -6,6 +6,8 @@ import { decodeMulti } from '@msgpack/msgpack';
 import { vi } from 'vitest';
 import { pack } from './msgpack.ts';
 
+const TIMEOUT = { timeout: 10_000, interval: 10 };
+
 /** A small client of the Forward protocol, on an implementation of MessagePack that is not ours. */
 export class ForwardClient implements AsyncDisposable {
   readonly socket: Socket;
@@ -51,14 +53,14 @@ export class ForwardClient implements AsyncDisposable {
   async answered(count: number): Promise<unknown[]> {
     await vi.waitFor(() => {
       if (this.answers.length < count) throw new Error(`${this.answers.length} of ${count} answers`);
-    });
+    }, TIMEOUT);
     return this.answers;
   }
 
   async untilClosed(): Promise<void> {
     await vi.waitFor(() => {
       if (!this.closed) throw new Error('still open');
-    });
+    }, TIMEOUT);
   }
 
   /** Waits for HELO and answers it. Resolves with what the server then says. */
