@@ -460,7 +460,16 @@ test.each([
   ['a user without a password', { shared_key: 'k', users: [{ name: 'a' }] }],
   ['a user with an empty password', { shared_key: 'k', users: [{ name: 'a', password: '' }] }],
   ['a user with two passwords', { shared_key: 'k', users: [{ name: 'a', password: 'b', password_file: 'c' }] }],
-  ['a user twice', { shared_key: 'k', users: Array(2).fill({ name: 'a', password: 'b' }) as unknown[] }],
+  [
+    'a user twice',
+    {
+      shared_key: 'k',
+      users: [
+        { name: 'a', password: 'b' },
+        { name: 'a', password: 'c' },
+      ],
+    },
+  ],
   ['TLS without a certificate', { listen: 'tls://127.0.0.1:0' }],
   ['a certificate without TLS', { tls }],
   ['an option that does not exist', { sharedkey: 'x' }],

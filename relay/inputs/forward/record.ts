@@ -20,6 +20,7 @@ export class EntryRecorder {
   readonly #json = new LineWriter(Buffer.alloc(0));
   readonly #entry = newEntry();
   readonly #head = newValueHead();
+  #at = 0;
   readonly #moment: Moment = { epochSeconds: 0, nanos: 0 };
   #tagBytes: Uint8Array = Buffer.alloc(0);
   #origin: SenderOrigin = { format: 'msgpack', tag: '', peer: undefined };
@@ -39,8 +40,7 @@ export class EntryRecorder {
       if (payload === source) return this.#writePacked(source, message.start, message.end);
       return this.#writePacked(payload, 0, payload.bytes.length);
     }
-    readHead(source.bytes, message.start, this.#head);
-    return this.#writePacked(source, this.#head.start, message.end);
+    return this.#writeEntries(source, message.start);
   }
 
   /** Keeps a payload that could not be decompressed. */
@@ -54,47 +54,68 @@ export class EntryRecorder {
     entry.timeAt = start;
     entry.metadataAt = 0;
     entry.recordAt = valueEnd(source.bytes, start, end);
-    entry.end = end;
     return this.#writeEntry(source, start);
   }
 
-  #writePacked(source: Source, start: number, end: number): number {
-    const entry = this.#entry;
+  /** The entries of an array: they were scanned with their message. */
+  #writeEntries(source: Source, position: number): number {
+    readHead(source.bytes, position, this.#head);
+    const count = this.#head.length;
     let lines = 0;
-    let at = start;
-    while (at < end) {
-      if (readEntry(source, at, end, entry)) {
-        lines += this.#writeEntry(source, at);
-        at = entry.end;
-      } else {
-        const oddEnd = valueEnd(source.bytes, at, end);
-        const next = oddEnd < 0 ? end : oddEnd;
-        lines += this.#writer.writeText({ source, start: at, end: next }, this.#origin, true);
-        at = next;
-      }
+    this.#at = this.#head.start;
+    for (let i = 0; i < count; i++) {
+      const start = this.#at;
+      lines += readEntry(source, start, this.#entry)
+        ? this.#writeEntry(source, start)
+        : this.#writeOdd(source, start, valueEnd(source.bytes, start, source.bytes.length));
     }
     return lines;
   }
 
-  /** Writes what `#entry` holds; it begins at `start`. */
+  /** Entries that fill the bytes from `start` to `end`: nobody has looked at them yet. */
+  #writePacked(source: Source, start: number, end: number): number {
+    let lines = 0;
+    this.#at = start;
+    while (this.#at < end) {
+      const at = this.#at;
+      const entryEnd = valueEnd(source.bytes, at, end);
+      lines +=
+        entryEnd >= 0 && readEntry(source, at, this.#entry)
+          ? this.#writeEntry(source, at)
+          : this.#writeOdd(source, at, entryEnd < 0 ? end : entryEnd);
+    }
+    return lines;
+  }
+
+  #writeOdd(source: Source, start: number, end: number): number {
+    this.#at = end;
+    return this.#writer.writeText({ source, start, end }, this.#origin, true);
+  }
+
+  /** Writes what `#entry` holds; it begins at `start`. Leaves in `#at` where it ends. */
   #writeEntry(source: Source, start: number): number {
     const record = this.#record;
-    const { timeAt, metadataAt, recordAt, end } = this.#entry;
+    const { timeAt, metadataAt, recordAt } = this.#entry;
     const moment = this.#moment;
-    record.begin(source, start, end);
+    record.begin(source, start, recordAt, 0);
     // A time that is none is given as one that is none either, so that the record is flagged.
     if (readTime(source, timeAt, moment)) record.setTime(moment.epochSeconds, moment.nanos, moment.nanos === 0 ? 0 : 9);
     else record.setTime(0, 0, 0);
     const head = this.#head;
     readHead(source.bytes, recordAt, head);
-    if (head.kind !== 'map') this.#addValue(MESSAGE, 0, MESSAGE.bytes.length, source, recordAt, true);
-    else if (head.length > FIELDS_MAX) return this.#writeUnwieldy(source, start, end);
-    else this.#addMembers(source, head.start, head.length);
+    let end: number;
+    if (head.kind !== 'map') end = this.#addValue(MESSAGE, 0, MESSAGE.bytes.length, source, recordAt, true);
+    else if (head.length > FIELDS_MAX) return this.#writeUnwieldy(source, start, recordAt);
+    else end = this.#addMembers(source, head.start, head.length);
     if (metadataAt > 0) this.#addValue(METADATA, 0, METADATA.bytes.length, source, metadataAt, false);
+    this.#at = end;
+    record.end = end;
+    record.bytes += end - start;
     return this.#writer.write(record, this.#origin);
   }
 
-  #addMembers(source: Source, start: number, pairs: number): void {
+  /** Returns where the map ends. */
+  #addMembers(source: Source, start: number, pairs: number): number {
     const { bytes } = source;
     const record = this.#record;
     const head = this.#head;
@@ -121,6 +142,7 @@ export class EntryRecorder {
       this.#endJson();
       at = this.#addValue(key, keyStart + 1, json.position - 1, source, valueAt, false);
     }
+    return at;
   }
 
   /** Adds a member; `asText` makes its value text whatever it is. Returns where the value ends. */
@@ -146,12 +168,14 @@ export class EntryRecorder {
   }
 
   /** A record with more members than are looked at becomes text: JSON, where that says all of it. */
-  #writeUnwieldy(source: Source, start: number, end: number): number {
+  #writeUnwieldy(source: Source, start: number, recordAt: number): number {
+    const end = valueEnd(source.bytes, recordAt, source.bytes.length);
     const json = this.#startJson(end - start);
     const from = json.position;
     const text = { bytes: json.bytes, view: json.view };
     writeJson(json, source, start);
     this.#endJson();
+    this.#at = end;
     if (json.lossy) return this.#writer.writeText({ source, start, end }, this.#origin, true);
     return this.#writer.writeText({ source: text, start: from, end: json.position }, this.#origin, true);
   }
