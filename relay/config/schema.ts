@@ -15,6 +15,13 @@ const componentName = z
 export const deliveryOptions = z.strictObject({
   match: matchOption,
   paused: z.boolean().default(false).describe('`true` keeps records for this endpoint without sending any.'),
+  retire: z
+    .enum(['drain', 'discard'])
+    .optional()
+    .describe(
+      'To take an endpoint out: `drain` delivers what it is owed up to now and no more; `discard` gives that up at once. Then its ' +
+        'lines may be removed.',
+    ),
   start_at: z
     .enum(['first', 'end'])
     .default('first')
