@@ -1,6 +1,7 @@
 import { open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RelayError } from '../../errors.ts';
+import { syncFolder } from '../../io/sync-folder.ts';
 import { readSecret } from './credentials.ts';
 
 /** A secret that changes at each use, in a file that always holds the latest one, whenever the power goes. */
@@ -63,16 +64,6 @@ async function writeDurably(file: string, text: string): Promise<void> {
   const handle = await open(file, 'w', 0o600);
   try {
     await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A rename is durable once its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
     await handle.sync();
   } finally {
     await handle.close();
