@@ -45,7 +45,7 @@ export class Archive implements Disposable {
 
   /** Everything from one place up to another, in order. What cannot be read is told of and passed over. */
   *batches(fromSeq: number, endSeq: number, onDamage: (problem: string) => void): Generator<ArchivedBatch> {
-    for (let seq = fromSeq; seq < endSeq; ) {
+    for (let seq = fromSeq; seq < endSeq;) {
       const found = this.#reader.read(seq, endSeq, READ_BYTES_MAX);
       if (found.length === 0) return;
       for (const item of found) {

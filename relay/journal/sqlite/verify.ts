@@ -77,7 +77,10 @@ class Walk {
     this.#follows(gap.first_seq);
     // Before the very first thing in the journal there is nothing to compare with.
     if (this.#nextSeq !== undefined && !gap.chain_before.equals(this.#link))
-      this.#misfit(gap.first_seq, `the mark of ${gap.records} records gone (${gap.reason}) does not fit what stands before it`);
+      this.#misfit(
+        gap.first_seq,
+        `the mark of ${gap.records} records gone (${gap.reason}) does not fit what stands before it`,
+      );
     this.#link = gap.chain_after;
     this.#gone += gap.records;
     this.#nextSeq = gap.first_seq + gap.records;
@@ -106,7 +109,10 @@ class Walk {
 
   #follows(firstSeq: number): void {
     if (this.#nextSeq === undefined || this.#nextSeq === firstSeq) return;
-    const kind = firstSeq > this.#nextSeq ? `records ${this.#nextSeq} to ${firstSeq - 1} are missing` : 'it overlaps what stands before it';
+    const kind =
+      firstSeq > this.#nextSeq
+        ? `records ${this.#nextSeq} to ${firstSeq - 1} are missing`
+        : 'it overlaps what stands before it';
     this.#misfit(firstSeq, kind);
   }
 
