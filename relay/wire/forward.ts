@@ -127,36 +127,38 @@ export interface Entry {
   /** Fluent Bit's metadata; 0 where there is none, or an empty map. */
   metadataAt: number;
   recordAt: number;
-  end: number;
 }
 
 export function newEntry(): Entry {
-  return { timeAt: 0, metadataAt: 0, recordAt: 0, end: 0 };
+  return { timeAt: 0, metadataAt: 0, recordAt: 0 };
 }
 
 /**
- * Reads the entry that begins at `position`: `[time, record]`, or `[[time, metadata], record]` as Fluent Bit sends it. Returns
- * false where none is there that ends by `end`.
+ * Reads the entry that begins at `position`, in bytes that were scanned: `[time, record]`, or `[[time, metadata], record]` as
+ * Fluent Bit sends it. Returns false where something else stands there. Where the record ends is left to whoever reads it.
  */
-export function readEntry(source: Source, position: number, end: number, entry: Entry): boolean {
-  const { bytes } = source;
-  const entryEnd = valueEnd(bytes, position, end);
-  if (entryEnd < 0) return false;
+export function readEntry(source: Source, position: number, entry: Entry): boolean {
   if (kindAt(source, position) !== 'array' || head.length !== 2) return false;
   entry.timeAt = head.start;
   entry.metadataAt = 0;
-  entry.end = entryEnd;
-  if (kindAt(source, entry.timeAt) === 'array') {
+  const isNested = kindAt(source, entry.timeAt) === 'array';
+  if (isNested) {
     if (head.length !== 2) return false;
     entry.timeAt = head.start;
-    const metadataAt = valueEnd(bytes, entry.timeAt, end);
-    const empty = isEmpty(source, metadataAt);
-    if (!empty) entry.metadataAt = metadataAt;
-    entry.recordAt = empty ? head.start : valueEnd(bytes, metadataAt, end);
-  } else {
-    entry.recordAt = valueEnd(bytes, entry.timeAt, end);
   }
+  const timeEnd = isLeaf(kindAt(source, entry.timeAt))
+    ? head.start + head.length
+    : valueEnd(source.bytes, entry.timeAt, source.bytes.length);
+  entry.recordAt = timeEnd;
+  if (!isNested) return true;
+  const empty = isEmpty(source, timeEnd);
+  if (!empty) entry.metadataAt = timeEnd;
+  entry.recordAt = empty ? head.start : valueEnd(source.bytes, timeEnd, source.bytes.length);
   return true;
+}
+
+function isLeaf(kind: ValueKind): boolean {
+  return kind !== 'array' && kind !== 'map';
 }
 
 /** An empty map or nil; `head.start` is then where it ends. */

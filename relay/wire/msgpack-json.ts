@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { writeBase64 } from '../record/base64.ts';
 import type { LineWriter, Source } from '../record/line-writer.ts';
 import { newValueHead, readHead, readNumber, readTime, valueEnd, type Moment, type ValueHead } from './msgpack.ts';
 
@@ -10,7 +11,6 @@ export const JSON_EXPANSION_MAX = 8;
 const QUOTE = 0x22;
 const COLON = 0x3a;
 const COMMA = 0x2c;
-const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 const moment: Moment = { epochSeconds: 0, nanos: 0 };
 
 /**
@@ -39,8 +39,9 @@ function writeValue(writer: LineWriter, source: Source, position: number, depth:
     case 'nil':
       writeAscii(writer, 'null');
       return head.start;
-    case 'boolean':
-      writeAscii(writer, head.length === 1 ? 'true' : 'false');
+    case 'true':
+    case 'false':
+      writeAscii(writer, head.kind);
       return head.start;
     case 'unsigned':
     case 'signed':
@@ -98,15 +99,14 @@ export function writeKey(writer: LineWriter, source: Source, position: number): 
     case 'array':
     case 'map':
       end = valueEnd(source.bytes, position, source.bytes.length);
-      writeBase64(writer, source.bytes, position, end);
+      writeBase64(writer, source, position, end);
       break;
     case 'nil':
       writeAscii(writer, 'null');
-      end = keyHead.start;
       break;
-    case 'boolean':
-      writeAscii(writer, keyHead.length === 1 ? 'true' : 'false');
-      end = keyHead.start;
+    case 'true':
+    case 'false':
+      writeAscii(writer, keyHead.kind);
       break;
     case 'unsigned':
     case 'signed':
@@ -129,22 +129,22 @@ function writeText(writer: LineWriter, source: Source, position: number, head: V
   if (kind === 'string') writer.text(source, start, end);
   else if (kind === 'extension') {
     if (readTime(source, position, moment)) writeAscii(writer, isoText(moment));
-    else writeRaw(writer, source.bytes, position, end);
+    else writeRaw(writer, source, position, end);
   } else if (isUtf8(source.bytes.subarray(start, end))) writer.text(source, start, end);
-  else writeBase64(writer, source.bytes, start, end);
+  else writeBase64(writer, source, start, end);
 }
 
 function writeWrapped(writer: LineWriter, source: Source, position: number): number {
   const end = valueEnd(source.bytes, position, source.bytes.length);
   writer.byte(QUOTE);
-  writeRaw(writer, source.bytes, position, end);
+  writeRaw(writer, source, position, end);
   writer.byte(QUOTE);
   return end;
 }
 
-function writeRaw(writer: LineWriter, bytes: Uint8Array, start: number, end: number): void {
+function writeRaw(writer: LineWriter, source: Source, start: number, end: number): void {
   writeAscii(writer, 'msgpack:');
-  writeBase64(writer, bytes, start, end);
+  writeBase64(writer, source, start, end);
 }
 
 function writeInteger(writer: LineWriter, source: Source, head: ValueHead): void {
@@ -178,26 +178,4 @@ function isoText({ epochSeconds, nanos }: Moment): string {
 /** Writes characters of ASCII that need no escape. */
 function writeAscii(writer: LineWriter, text: string): void {
   for (let i = 0; i < text.length; i++) writer.byte(text.charCodeAt(i));
-}
-
-/** Base64 with padding (RFC 4648 §4). */
-function writeBase64(writer: LineWriter, bytes: Uint8Array, start: number, end: number): void {
-  const out = writer.bytes;
-  let at = writer.position;
-  let i = start;
-  for (; i + 2 < end; i += 3) {
-    const three = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
-    out[at++] = BASE64[three >> 18]!;
-    out[at++] = BASE64[(three >> 12) & 63]!;
-    out[at++] = BASE64[(three >> 6) & 63]!;
-    out[at++] = BASE64[three & 63]!;
-  }
-  if (i < end) {
-    const two = (bytes[i]! << 8) | (i + 1 < end ? bytes[i + 1]! : 0);
-    out[at++] = BASE64[two >> 10]!;
-    out[at++] = BASE64[(two >> 4) & 63]!;
-    out[at++] = i + 1 < end ? BASE64[(two << 2) & 63]! : 0x3d;
-    out[at++] = 0x3d;
-  }
-  writer.position = at;
 }

@@ -111,14 +111,14 @@ export function valueEnd(bytes: Uint8Array, start: number, end: number): number 
 }
 
 export type ValueKind =
-  'nil' | 'boolean' | 'unsigned' | 'signed' | 'float' | 'string' | 'binary' | 'array' | 'map' | 'extension';
+  'nil' | 'false' | 'true' | 'unsigned' | 'signed' | 'float' | 'string' | 'binary' | 'array' | 'map' | 'extension';
 
 /** What `readHead` found. One object is used again for each value, so read it before the next call. */
 export interface ValueHead {
   kind: ValueKind;
   /** Where the value's own bytes begin: the digits of a number, the text of a string, the first element. */
   start: number;
-  /** Bytes of a number, string, binary or extension; elements of an array; pairs of a map; 1 for `true`, 0 for `false`. */
+  /** Bytes of a number, string, binary or extension; elements of an array; pairs of a map; else 0. */
   length: number;
   /** The type of an extension, -128 to 127. */
   extensionType: number;
@@ -138,8 +138,7 @@ export function readHead(bytes: Uint8Array, position: number, head: ValueHead): 
   if (first >= 0xe0) return setHead(head, 'signed', position, 1);
   const payload = position + 1 + HEADER_BYTES[first - 0xc0]!;
   if (first < 0xc4) {
-    if (first < 0xc2) return setHead(head, 'nil', payload, 0);
-    return setHead(head, 'boolean', payload, first & 1);
+    return setHead(head, first === 0xc0 ? 'nil' : first === 0xc2 ? 'false' : 'true', payload, 0);
   }
   if (first < 0xc7) return setHead(head, 'binary', payload, payloadBytes(bytes, position, first));
   if (first < 0xca) return setExtension(head, bytes, payload, payloadBytes(bytes, position, first));
