@@ -2,13 +2,15 @@ import { readFileSync } from 'node:fs';
 import { registry } from '../config/registry.ts';
 import { systemClock } from '../io/clock.ts';
 import { systemRandom } from '../io/random.ts';
+import { catchCommand } from './catch.ts';
 import { checkCommand } from './check.ts';
 import { runCommand } from './command-line.ts';
 import type { Command, ExitCode, ProcessContext } from './command.ts';
+import { relayCommand } from './run.ts';
 import { tokenCommand } from './token.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [checkCommand, tokenCommand];
+export const commands: readonly Command[] = [relayCommand, checkCommand, catchCommand, tokenCommand];
 
 /** Runs what stands on the command line, with the world as it is. */
 export function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
