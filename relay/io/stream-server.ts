@@ -54,6 +54,7 @@ export class StreamServer {
   readonly #byAddress = new Map<string, number>();
   readonly #sharedRead = new SharedRead();
   #server: Server | undefined;
+  #closed: Promise<void> | undefined;
   #sweep: Timer | undefined;
 
   constructor(options: StreamServerOptions) {
@@ -94,6 +95,8 @@ export class StreamServer {
     // Once it listens, an error (no file descriptors left, say) must not end the process; accepting goes on by itself.
     server.on('error', () => this.#options.onRefused('too_many_connections'));
     this.#server = server;
+    // Listened for from the start: after `refuseNew` the server may have closed before `stop` is called.
+    this.#closed = new Promise((resolve) => server.once('close', () => resolve()));
     this.#sweep = clock.every(SWEEP_INTERVAL_MS, () => this.#closeIdle());
     const bound = server.address();
     return typeof bound === 'object' && bound !== null ? formatAddress(bound.address, bound.port) : '';
@@ -104,10 +107,9 @@ export class StreamServer {
     const server = this.#server;
     this.#server = undefined;
     this.#sweep?.cancel();
-    const closed = server === undefined ? undefined : once(server, 'close');
     server?.close();
     for (const { socket } of this.#connections) socket.destroy();
-    await closed;
+    await this.#closed;
   }
 
   /** Stops accepting; connections that are open stay so until `stop`. */
