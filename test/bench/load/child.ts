@@ -4,9 +4,6 @@ import { once } from 'node:events';
 /** Functions that one process offers to another: one argument that survives JSON, one such answer. */
 export type Service = Record<string, (argument: never) => unknown>;
 
-type Argument<F> = F extends (argument: infer A) => unknown ? A : never;
-type Answer<F> = F extends (argument: never) => infer R ? Awaited<R> : never;
-
 interface Call {
   readonly id: number;
   readonly name: string;
@@ -42,11 +39,11 @@ export class Child<S extends Service> implements AsyncDisposable {
   }
 
   /** Rejects where the function throws, or the process ends first. */
-  call<N extends keyof S & string>(name: N, argument: Argument<S[N]>): Promise<Answer<S[N]>> {
+  call<N extends keyof S & string>(name: N, ...[argument]: Parameters<S[N]>): Promise<Awaited<ReturnType<S[N]>>> {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, ({ answer, error }) => {
-        if (error === undefined) resolve(answer as Answer<S[N]>);
+        if (error === undefined) resolve(answer as Awaited<ReturnType<S[N]>>);
         else reject(new Error(error));
       });
       this.#process.send({ id, name, argument } satisfies Call);
@@ -63,12 +60,14 @@ export class Child<S extends Service> implements AsyncDisposable {
 
 /** Answers calls in a process that was started as a `Child`. */
 export function serve(service: Service): void {
-  process.on('message', ({ id, name, argument }: Call) => {
-    Promise.try(() => service[name]?.(argument as never)).then(
-      (answer) => process.send?.({ id, answer } satisfies Reply),
-      (error: unknown) => process.send?.({ id, error: String(error) } satisfies Reply),
-    );
-  });
+  const answer = async ({ id, name, argument }: Call): Promise<void> => {
+    try {
+      process.send?.({ id, answer: await service[name]?.(argument as never) } satisfies Reply);
+    } catch (error) {
+      process.send?.({ id, error: String(error) } satisfies Reply);
+    }
+  };
+  process.on('message', (call: Call) => void answer(call));
   process.on('disconnect', () => process.exit());
 }
 
