@@ -12,6 +12,8 @@ import type { SessionContext } from './session-context.ts';
 
 /** How long a sender is kept waiting, unread, after the journal took no more: it then sends again over a new connection. */
 const BUSY_PAUSE_MS = 1_000;
+/** How long a message waits for a journal that has too much to do, before it is offered all the same. */
+const PATIENCE_MS = 10_000;
 /** How long the last acks may take to leave when the input stops. */
 const FAREWELL_MS = 1_000;
 
@@ -185,7 +187,7 @@ export class ForwardSession {
   async #patience(): Promise<void> {
     const { context } = this.#shared;
     const relieved = new AbortController();
-    await Promise.race([context.relieved(), sleep(context.clock, BUSY_PAUSE_MS, relieved.signal)]);
+    await Promise.race([context.relieved(), sleep(context.clock, PATIENCE_MS, relieved.signal)]);
     relieved.abort();
   }
 
