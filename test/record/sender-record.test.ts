@@ -1,51 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { BatchBuilder } from '../../relay/record/batch-builder.ts';
-import { eventIdPrefix } from '../../relay/record/event-id.ts';
 import { JsonScanner } from '../../relay/record/json-scan.ts';
 import type { Dialect } from '../../relay/record/json-text.ts';
 import { fragment, sourceOf, type Source } from '../../relay/record/line-writer.ts';
-import type { Flag } from '../../relay/record/recorder.ts';
 import { SenderRecord } from '../../relay/record/sender-fields.ts';
-import { SenderRecordWriter, type SenderRecordOptions } from '../../relay/record/sender-record.ts';
-import { SlabPool } from '../../relay/record/slab.ts';
-import type { ParsedRecord } from '../support/input-harness.ts';
+import type { SenderRecordOptions } from '../../relay/record/sender-record.ts';
+import { RECEIVED, SenderBench } from '../support/sender-bench.ts';
 
-const RECEIVED = '2026-11-22T05:20:10.123Z';
 const origin = { format: 'json', tag: undefined, peer: undefined } as const;
-
-/** A writer over a real batch builder; what it wrote is read back as text. */
-function bench(changes: Partial<SenderRecordOptions> = {}) {
-  const lines: string[] = [];
-  const streams: string[] = [];
-  const flags: Flag[] = [];
-  const builder = new BatchBuilder({
-    pool: new SlabPool({ slabBytes: 1 << 20, idleMax: 2 }),
-    idPrefix: eventIdPrefix('testnd', 1),
-    firstSeq: 1,
-    bytesMax: 512 * 1024,
-    nowMs: () => Date.parse(RECEIVED),
-    onSealed: (batch) => {
-      lines.push(...batch.slab.bytes.toString('utf8', 0, batch.bytes).split('\n').slice(0, -1));
-      streams.push(...batch.streams);
-      batch.slab.release();
-    },
-  });
-  const writer = new SenderRecordWriter({
-    recorder: builder,
-    input: 'web',
-    dataset: { name: 'generic', stored: true },
-    datasetOf: (name) => ({ name, stored: true }),
-    flagged: (flag) => flags.push(flag),
-    keepOriginal: false,
-    recordBytesMax: 1 << 20,
-    ...changes,
-  });
-  const read = (): ParsedRecord[] => {
-    builder.seal();
-    return lines.splice(0).map((line) => JSON.parse(line) as ParsedRecord);
-  };
-  return { writer, builder, lines, streams, flags, read };
-}
 
 function scan(text: string | Buffer, dialect: Dialect = 'plain'): SenderRecord {
   const source = sourceOf(Buffer.from(text));
@@ -58,9 +19,9 @@ function scan(text: string | Buffer, dialect: Dialect = 'plain'): SenderRecord {
 }
 
 function lineOf(text: string | Buffer, changes: Partial<SenderRecordOptions> = {}, dialect: Dialect = 'plain') {
-  const { writer, read } = bench(changes);
-  expect(writer.write(scan(text, dialect), origin)).toBe(1);
-  return read()[0]!;
+  const bench = new SenderBench(changes);
+  expect(bench.writer.write(scan(text, dialect), origin)).toBe(1);
+  return bench.records()[0]!;
 }
 
 test('a Fluent Bit record becomes a line of ECS', () => {
@@ -114,13 +75,13 @@ describe('the time', () => {
   });
 
   test('of the protocol goes before that of the fields', () => {
-    const { writer, read } = bench();
+    const bench = new SenderBench();
     const record = scan('{"@timestamp":"2020-01-01T00:00:00Z","date":5}');
     record.setTime(1_795_317_075, 7, 9);
 
-    writer.write(record, origin);
+    bench.writer.write(record, origin);
 
-    expect(read()[0]).toMatchObject({
+    expect(bench.records()[0]).toMatchObject({
       '@timestamp': '2026-11-22T03:11:15.000000007Z',
       labels: { sender_timestamp: '2020-01-01T00:00:00Z' },
       date: 5,
@@ -128,13 +89,13 @@ describe('the time', () => {
   });
 
   test('of the protocol that can be none is kept in a label', () => {
-    const { writer, read } = bench();
+    const bench = new SenderBench();
     const record = scan('{"message":"x"}');
     record.setTime(0, 5, 9);
 
-    writer.write(record, origin);
+    bench.writer.write(record, origin);
 
-    expect(read()[0]).toMatchObject({
+    expect(bench.records()[0]).toMatchObject({
       '@timestamp': RECEIVED,
       labels: { sender_time: '0.000000005' },
       spillway: { flags: ['time_invalid'] },
@@ -157,14 +118,13 @@ describe('a member', () => {
   });
 
   test('that nobody knows stays as it is, digit by digit', () => {
-    const { writer, builder, lines } = bench();
-    writer.write(
+    const bench = new SenderBench();
+    bench.writer.write(
       scan('{"big":123456789012345678901234567890,"inf":1e400,"__proto__":{"polluted":1},"a.b":[1, 2]}'),
       origin,
     );
-    builder.seal();
 
-    expect(lines[0]).toContain(
+    expect(bench.lines()[0]).toContain(
       '"big":123456789012345678901234567890,"inf":1e400,"__proto__":{"polluted":1},"a.b":[1, 2]',
     );
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
@@ -215,11 +175,11 @@ describe('a member', () => {
   });
 
   test('the index learns the host', () => {
-    const { writer, builder, streams } = bench();
-    writer.write(scan('{"host":{"name":"web-\\u0031"}}'), { ...origin, peer: '10.0.0.7' });
-    builder.seal();
+    const bench = new SenderBench();
+    bench.writer.write(scan('{"host":{"name":"web-\\u0031"}}'), { ...origin, peer: '10.0.0.7' });
+    bench.lines();
 
-    expect(streams).toEqual(['host:web-1', 'source:10.0.0.7']);
+    expect(bench.streams).toEqual(['host:web-1', 'source:10.0.0.7']);
   });
 });
 
@@ -276,11 +236,11 @@ describe('a large record', () => {
 
   test('is split in pieces of its message, none within a character', () => {
     const message = 'é'.repeat(170);
-    const { writer, read } = bench(limits);
+    const bench = new SenderBench(limits);
 
-    const lines = writer.write(scan(JSON.stringify({ app: 'x', message })), origin);
+    const lines = bench.writer.write(scan(JSON.stringify({ app: 'x', message })), origin);
 
-    const records = read();
+    const records = bench.records();
     expect(records).toHaveLength(lines);
     expect(records.map((r) => r['message']).join('')).toBe(message);
     expect(records.map((r) => r['spillway'].part)).toEqual([1, 2, 3, 4]);
@@ -292,10 +252,10 @@ describe('a large record', () => {
 
   test('whose fields are large is split as text', () => {
     const text = JSON.stringify({ a: 'x'.repeat(300) });
-    const { writer, read } = bench(limits);
-    writer.write(scan(text), origin);
+    const bench = new SenderBench(limits);
+    bench.writer.write(scan(text), origin);
 
-    const records = read();
+    const records = bench.records();
     expect(records.map((r) => r['message']).join('')).toBe(text);
     expect(records[0]!['spillway'].flags).toEqual(['unparsed', 'split']);
   });
@@ -310,16 +270,16 @@ test.each([
 });
 
 test('strings by their bytes, as msgpack has them, are written the same', () => {
-  const { writer, read } = bench();
+  const bench = new SenderBench();
   const record = new SenderRecord();
   const key = fragment('log');
   const value: Source = sourceOf(Buffer.from([0x68, 0x69, 0xff]));
   record.begin(value, 0, 3, 64);
   record.addText(key, 0, 3, value, 0, 3);
   record.addJson(fragment('n'), 0, 1, fragment('[1,2]'), 0, 5);
-  writer.write(record, { format: 'msgpack', tag: 'gha.pages', peer: '::1' });
+  bench.writer.write(record, { format: 'msgpack', tag: 'gha.pages', peer: '::1' });
 
-  expect(read()[0]).toMatchObject({
+  expect(bench.records()[0]).toMatchObject({
     n: [1, 2],
     message: 'hi\ufffd',
     spillway: { format: 'msgpack', tag: 'gha.pages', peer: '::1', original_base64: 'aGn/' },
