@@ -1,9 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { JsonScanner } from '../../relay/record/json-scan.ts';
 import type { Dialect } from '../../relay/record/json-text.ts';
 import { fragment, sourceOf, type Source } from '../../relay/record/line-writer.ts';
 import { SenderRecord } from '../../relay/record/sender-fields.ts';
 import type { SenderRecordOptions } from '../../relay/record/sender-record.ts';
+import type { ParsedRecord } from '../support/input-harness.ts';
 import { RECEIVED, SenderBench } from '../support/sender-bench.ts';
 
 const origin = { format: 'json', tag: undefined, peer: undefined } as const;
@@ -284,4 +286,43 @@ test('strings by their bytes, as msgpack has them, are written the same', () => 
     message: 'hi\ufffd',
     spillway: { format: 'msgpack', tag: 'gha.pages', peer: '::1', original_base64: 'aGn/' },
   });
+});
+
+// Goal: whatever names a sender uses, in whatever way they get into each other's way, the line is valid, the relay's own members are
+// the relay's, and no value is lost. Method: objects of names that mean something, with a value of its own at each leaf, which must
+// then be found somewhere in the line.
+test('no value is lost, whatever the names', () => {
+  const name = fc.constantFrom(
+    ...['event', 'event.id', 'event.kind', 'event.original', 'id', 'created', 'dataset', 'original', 'log', 'log.file'],
+    ...['log.file.path', 'log.offset', 'file', 'path', 'offset', 'host', 'host.name', 'hostname', 'name', 'labels'],
+    ...['labels.event', 'labels.a', 'spillway', 'spillway.flags', '@metadata', '@timestamp', 'time', 'message', 'msg'],
+    ...['user', 'user.', '.user', 'user..a', '__proto__', 'a.b', 'a', 'flags', 'sender_event_id', 'event.id.x', 'tags'],
+  );
+  const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom('text', 7, null, []),
+      fc.uniqueArray(fc.tuple(name, tie('tree')), { maxLength: 6, selector: ([key]) => key }),
+    ),
+  }));
+  const members = fc.uniqueArray(fc.tuple(name, tree), { maxLength: 12, selector: ([key]) => key });
+  fc.assert(
+    fc.property(members, fc.boolean(), (pairs, keepOriginal) => {
+      let leaves = 0;
+      const textOf = (value: unknown): string => {
+        if (Array.isArray(value) && value.length > 0)
+          return `{${value.map(([key, inner]) => `${JSON.stringify(key)}:${textOf(inner)}`).join(',')}}`;
+        return value === 'text' ? `"leaf-${++leaves}-"` : JSON.stringify(value);
+      };
+      const bench = new SenderBench({ keepOriginal });
+      bench.writer.write(scan(textOf(pairs.length === 0 ? [['a', 1]] : pairs)), origin);
+      const [text = ''] = bench.lines();
+      const line = JSON.parse(text) as ParsedRecord;
+
+      expect(line['event']).toMatchObject({ id: 'testnd-0000001-000000001', created: RECEIVED });
+      expect(line['spillway'].input).toBe('web');
+      for (let i = 1; i <= leaves; i++) expect(text).toContain(`leaf-${i}-`);
+    }),
+    { numRuns: 3_000 },
+  );
 });
