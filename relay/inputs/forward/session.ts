@@ -8,13 +8,13 @@ import { sourceOf, type Source } from '../../record/line-writer.ts';
 import { readMessage, SIGNAL_LOGS, writeAck, type ForwardMessage } from '../../wire/forward.ts';
 import { MessageAssembler } from './assembler.ts';
 import { PING_BYTES_MAX, type Handshake } from './handshake.ts';
-import type { EntryRecorder } from './record.ts';
+import type { MessageRecorder } from './record.ts';
 import type { Unpacker } from './unpack.ts';
 
 /** What the sessions of one input share. */
 export interface SessionContext {
   readonly context: InputContext;
-  readonly entries: EntryRecorder;
+  readonly recorder: MessageRecorder;
   readonly unpacker: Unpacker;
   readonly messageBytesMax: number;
   readonly messageTimeoutMs: number;
@@ -174,12 +174,12 @@ export class ForwardSession {
 
   /** `payload` is undefined where it could not be unpacked. */
   #keep(source: Source, message: ForwardMessage, payload: Source | undefined): Promise<void> | undefined {
-    const { entries, context } = this.#shared;
+    const { recorder, context } = this.#shared;
     const write = (): number => {
       const records =
         payload === undefined
-          ? entries.writeUndecodable(source, message, this.#peer)
-          : entries.write(source, message, this.#peer, payload);
+          ? recorder.writeUndecodable(source, message, this.#peer)
+          : recorder.write(source, message, this.#peer, payload);
       context.counters.records += records;
       return records;
     };
