@@ -96,7 +96,7 @@ export class HttpServer {
     server.on('connection', (socket: Socket) => this.#admit(socket));
     // A connection that was busy when the relay began to stop is closed once it is not.
     const onDone = (): void => {
-      if (this.isStopping) setImmediate(() => server.closeIdleConnections());
+      if (this.isStopping) this.#context.clock.soon(() => server.closeIdleConnections());
     };
     server.on('request', (request, response) => this.#track(request, response, onDone, () => {}));
     server.on('checkContinue', (request, response) =>
