@@ -14,6 +14,7 @@ import type {
 import type {
   FromWriter,
   ReaderCalls,
+  ToldProgress,
   ToWriter,
   WireRead,
   WriterCalls,
