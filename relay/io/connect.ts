@@ -111,7 +111,10 @@ function socketOptions(host: string, port: number): TcpNetConnectOpts {
  */
 function happens(socket: Socket, event: string, signal: AbortSignal, enough?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    let settled = false;
     const settle = (error?: unknown): void => {
+      if (settled) return;
+      settled = true;
       socket.off(event, done).off('error', settle).off('close', closed);
       signal.removeEventListener('abort', aborted);
       enough?.removeEventListener('abort', done);
@@ -121,7 +124,8 @@ function happens(socket: Socket, event: string, signal: AbortSignal, enough?: Ab
       socket.destroy();
       reject(error instanceof Error ? error : new Error('the socket failed', { cause: error }));
     };
-    const done = (): void => settle();
+    // What is written from within the event in which TLS hands over a session is not sent until something else happens.
+    const done = (): void => void setImmediate(() => settle());
     const closed = (): void =>
       settle(Object.assign(new Error('the peer closed the connection'), { code: 'ECONNRESET' }));
     const aborted = (): void => settle(signal.reason);

@@ -3,7 +3,7 @@ import { EVENT_ID_LENGTH, writeSequence } from './event-id.ts';
 import { LineWriter, TEXT_EXPANSION_MAX, fragment, type Source } from './line-writer.ts';
 import { LINE_HEAD } from './lines.ts';
 import type { Dataset, Recorder } from './recorder.ts';
-import type { Slab, SlabPool } from './slab.ts';
+import { Slab, type SlabPool } from './slab.ts';
 import { StreamSet } from './stream-set.ts';
 import { IsoClockText } from './time.ts';
 
@@ -65,6 +65,11 @@ export class BatchBuilder implements Recorder {
   /** Records in the open batch. */
   get records(): number {
     return this.#records;
+  }
+
+  /** Bytes in the open batch. */
+  get openBytes(): number {
+    return this.#records === 0 ? 0 : this.#writer.position;
   }
 
   /** The place that the next record will get. */
@@ -129,10 +134,11 @@ export class BatchBuilder implements Recorder {
   seal(): void {
     const slab = this.#slab;
     if (slab === undefined || (this.#records === 0 && this.#receipts.length === 0)) return;
+    const keepSlab = this.#writer.position <= SMALL_BATCH_BYTES;
     const batch: BuiltBatch = {
       firstSeq: this.#firstSeq,
       records: this.#records,
-      slab,
+      slab: keepSlab ? copyOf(slab, this.#writer.position) : slab,
       bytes: this.#writer.position,
       receivedFirstMs: this.#receivedFirstMs,
       receivedLastMs: this.nowMs,
@@ -148,7 +154,7 @@ export class BatchBuilder implements Recorder {
     this.#firstSeq += this.#records;
     this.#records = 0;
     this.#receipts = [];
-    this.#slab = undefined;
+    if (!keepSlab) this.#slab = undefined;
     this.#writer.position = 0;
     this.#datasets = new Map();
     this.#streams.clear();
@@ -192,3 +198,12 @@ export class BatchBuilder implements Recorder {
 }
 
 const PREFIXES_MAX = 1_000;
+
+/** A small batch gets memory to measure, so that a slow trickle of records does not hold a whole slab for each. */
+const SMALL_BATCH_BYTES = 65_536;
+
+function copyOf(slab: Slab, bytes: number): Slab {
+  const copy = new Slab(Math.max(1, bytes));
+  slab.bytes.copy(copy.bytes, 0, 0, bytes);
+  return copy;
+}

@@ -97,6 +97,17 @@ describe('TLS', () => {
     expect((await open(port, {}, { host: 'localhost' })).remotePort).toBe(port);
   });
 
+  test('what is written at once arrives', async () => {
+    const { cert, key } = certificates.server;
+    const server = createTlsServer({ cert: readFileSync(cert), key: readFileSync(key) });
+    const received = once(server, 'secureConnection').then(([peer]) => once(peer as Socket, 'data'));
+    const port = await listen(server);
+
+    (await open(port, {})).write('hello');
+
+    expect(String((await received)[0])).toBe('hello');
+  });
+
   test('an authority that is not configured is refused', async () => {
     const port = await tlsServer(certificates.server);
 

@@ -23,20 +23,26 @@ export interface CertificateRequest {
 
 /**
  * A folder of certificates made by `openssl` for one test file. The usual ones are there at once: `ca`, `server` (for localhost and
- * 127.0.0.1), `client`, and another authority with `strangerClient`. Removed when disposed.
+ * 127.0.0.1), `client`, and another authority, `strangerCa`, with `strangerClient`. Removed when disposed.
  */
 export class Certificates implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'certificates-'));
   readonly ca = this.make({ name: 'ca', authority: true });
   readonly server = this.make({ name: 'server', names: 'DNS:localhost,IP:127.0.0.1', by: this.ca });
   readonly client = this.make({ name: 'client', by: this.ca });
-  #stranger: KeyPair | undefined;
+  #strangerCa: KeyPair | undefined;
+  #strangerClient: KeyPair | undefined;
 
-  /** A client's certificate from an authority that nobody trusts. */
+  /** An authority that nobody trusts. */
+  get strangerCa(): KeyPair {
+    this.#strangerCa ??= this.make({ name: 'stranger-ca', authority: true });
+    return this.#strangerCa;
+  }
+
+  /** A client's certificate from `strangerCa`. */
   get strangerClient(): KeyPair {
-    const by = this.make({ name: 'stranger-ca', authority: true });
-    this.#stranger ??= this.make({ name: 'stranger-client', by });
-    return this.#stranger;
+    this.#strangerClient ??= this.make({ name: 'stranger-client', by: this.strangerCa });
+    return this.#strangerClient;
   }
 
   make(request: CertificateRequest): KeyPair {

@@ -1,0 +1,24 @@
+import { sleep, type Clock } from '../io/clock.ts';
+import type { Batch } from '../record/batch.ts';
+
+/** Records received within this time are not backlog. */
+const FRESH_MS = 5_000;
+
+/** Holds back the working-off of a backlog, so that an endpoint that has just come back is not run over. Fresh records pass. */
+export class RateLimit {
+  readonly #recordsPerSecond: number;
+  #readyMs = 0;
+
+  /** 0: no limit. */
+  constructor(recordsPerSecond: number) {
+    this.#recordsPerSecond = recordsPerSecond;
+  }
+
+  async pass(batch: Batch, clock: Clock, signal: AbortSignal): Promise<void> {
+    if (this.#recordsPerSecond === 0 || clock.nowMs() - batch.receivedLastMs < FRESH_MS) return;
+    const nowMs = clock.monotonicMs();
+    const waitMs = this.#readyMs - nowMs;
+    this.#readyMs = Math.max(nowMs, this.#readyMs) + (batch.records / this.#recordsPerSecond) * 1_000;
+    if (waitMs > 0) await sleep(clock, waitMs, signal);
+  }
+}
