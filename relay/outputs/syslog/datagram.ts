@@ -69,8 +69,11 @@ export class DatagramOutput implements Output {
   }
 
   async #current(): Promise<Socket> {
+    const failure = this.#failure;
     const nowMs = this.#options.context.clock.monotonicMs();
-    if (this.#failure !== undefined || nowMs - this.#openedAtMs >= SOCKET_AGE_MAX_MS) this.#drop();
+    if (failure !== undefined || nowMs - this.#openedAtMs >= SOCKET_AGE_MAX_MS) this.#drop();
+    // Told once, so that the endpoint is seen to be down; the next delivery tries again.
+    if (failure !== undefined) throw failure;
     this.#socket ??= await this.#open();
     return this.#socket;
   }
