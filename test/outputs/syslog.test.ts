@@ -7,6 +7,7 @@ import SyslogServer from 'syslog-server';
 import { expect, test } from 'vitest';
 import { syslog } from '../../relay/outputs/syslog/index.ts';
 import { Certificates } from '../support/certificates.ts';
+import { freeUdpPort } from '../support/free-port.ts';
 import { delivery, line, OutputFixture } from '../support/output-fixture.ts';
 import { read5424, readLines, readOctetCounted, unescapeControls } from '../support/syslog-reader.ts';
 
@@ -264,11 +265,10 @@ test('the package syslog-server reads what is sent', async () => {
   const server = new SyslogServer();
   const messages: string[] = [];
   server.on('message', ({ message }: { message: string }) => messages.push(message));
-  // It says neither which port it took nor, in its promise, that it could not: so a free one is found first.
-  const probe = await datagrams();
-  await probe[Symbol.asyncDispose]();
-  await server.start({ port: probe.port, address: '127.0.0.1', exclusive: true });
-  await using relay = outputTo(`udp://127.0.0.1:${probe.port}`);
+  // It does not say which port it took, and its promise does not settle where it could take none.
+  const port = await freeUdpPort();
+  await server.start({ port, address: '127.0.0.1', exclusive: true });
+  await using relay = outputTo(`udp://127.0.0.1:${port}`);
 
   await relay.deliver(delivery(line({ message: 'grüße' }), tricky()));
   await expect.poll(() => messages.length).toBe(2);
