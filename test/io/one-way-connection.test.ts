@@ -76,6 +76,14 @@ test.each(['end', 'resetAndDestroy', 'destroy'] as const)(
   },
 );
 
+test('a peer that says something unasked and leaves is noticed too', async () => {
+  await using both = await pair();
+
+  both.peer.end('a banner that nobody reads');
+
+  await expect.poll(() => both.told).toEqual(['forget', 'lost']);
+});
+
 test('a peer that reads nothing is given up after a while', async () => {
   await using both = await pair({ writeStallTimeoutMs: 100 });
 

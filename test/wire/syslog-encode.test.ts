@@ -138,6 +138,25 @@ test('structured data that takes most of a message goes before the text does', (
   expect(own(message)).toHaveProperty('cut');
 });
 
+test('structured data that bears our own name, or twice the same, gets another', () => {
+  const structured_data = { 'spillway@32473': { id: 'forged' }, 'a b': { x: '1' }, a_b: { x: ['2', '3'] } };
+
+  const message = read({ log: { syslog: { structured_data } } });
+
+  expect(own(message)['id']).toMatch(/^k3f9x2-/);
+  expect(message.structuredData.slice(1)).toEqual([
+    { id: 'spillway@32473.2', parameters: [['id', 'forged']] },
+    { id: 'a_b', parameters: [['x', '1']] },
+    {
+      id: 'a_b.2',
+      parameters: [
+        ['x', '2'],
+        ['x', '3'],
+      ],
+    },
+  ]);
+});
+
 test('a message that fits exactly is not cut', () => {
   const text = line({ message: 'x'.repeat(3_000) }).trimEnd();
   const { length } = encodeSyslog(text, DEFAULTS).bytes;
