@@ -6,10 +6,11 @@ import { catchCommand } from './catch.ts';
 import { checkCommand } from './check.ts';
 import { runCommand } from './command-line.ts';
 import type { Command, ExitCode, ProcessContext } from './command.ts';
+import { relayCommand } from './run.ts';
 import { tokenCommand } from './token.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [checkCommand, catchCommand, tokenCommand];
+export const commands: readonly Command[] = [relayCommand, checkCommand, catchCommand, tokenCommand];
 
 /** Runs what stands on the command line, with the world as it is. */
 export function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {

@@ -1,5 +1,12 @@
 import type { InputDefinition } from '../component/input.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import { forward } from '../inputs/forward/index.ts';
+import { http } from '../inputs/http/index.ts';
+import { syslog } from '../inputs/syslog/index.ts';
+import { file } from '../outputs/file/index.ts';
+import { logInsight } from '../outputs/loginsight/index.ts';
+import { logstash } from '../outputs/logstash/index.ts';
+import { stdout } from '../outputs/stdout/index.ts';
 
 /** The components that a config may name. An argument everywhere, so that tests bring small ones of their own. */
 export interface Registry {
@@ -9,6 +16,6 @@ export interface Registry {
 
 /** Every input and output of this program, in the order of the documentation. A component that is not listed does not exist. */
 export const registry: Registry = {
-  inputs: [],
-  outputs: [],
+  inputs: [syslog, http, forward],
+  outputs: [logstash, logInsight, file, stdout],
 };

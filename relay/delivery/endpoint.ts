@@ -40,6 +40,7 @@ const FAIL_BACK_INTERVAL_MS = 60_000;
 /** An endpoint to which nothing is sent is asked this often whether it is there. */
 const PROBE_INTERVAL_MS = 60_000;
 const PROBE_TIMEOUT_MS = 10_000;
+const DEAD_LETTERS_READ_MAX = 1_000_000;
 
 /** One configured destination at work: its outputs, one for each address, and the dispatcher that feeds the current one. */
 export class Endpoint {
@@ -49,6 +50,8 @@ export class Endpoint {
   readonly dispatcher: Dispatcher;
   readonly #world: EndpointWorld;
   readonly #outputs: readonly Output[];
+  /** Another output to the address in use, for what does not come from the journal in order. */
+  readonly #createOutput: (connectionLost: () => void) => Output;
   readonly #timers: Timer[] = [];
   readonly #stopping = new AbortController();
   #current = 0;
@@ -72,6 +75,8 @@ export class Endpoint {
       relayId: world.journal.identity.relayId,
     };
     const addresses = this.addresses.length === 0 ? [undefined] : this.addresses;
+    this.#createOutput = (connectionLost) =>
+      definition.create(outputOptions, { ...context, connectionLost }, this.address);
     this.#outputs = addresses.map((address, i) =>
       definition.create(
         outputOptions,
@@ -141,6 +146,33 @@ export class Endpoint {
   probe(): Promise<void> {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
     return this.#outputs[this.#current]!.probe(signal);
+  }
+
+  /**
+   * Sends dead letters again, one at a time, over a connection of their own. Those that are taken are no dead letters any more. Returns
+   * how many that were; throws what stopped it where that was not the record's fault.
+   */
+  async resendDeadLetters(ids: readonly number[]): Promise<number> {
+    const { journal } = this.#world;
+    const wanted = new Set(ids);
+    const letters = (await journal.deadLetters(this.name, DEAD_LETTERS_READ_MAX)).filter(({ id }) => wanted.has(id));
+    const output = this.#createOutput(() => {});
+    let taken = 0;
+    try {
+      for (const letter of letters) {
+        const lines = Buffer.from(`${letter.line}\n`);
+        try {
+          await output.deliver({ firstSeq: letter.seq, records: 1, lines }, this.#stopping.signal);
+        } catch (error) {
+          if (error instanceof RelayError && error.disposition === 'reject') continue;
+          throw error;
+        }
+        taken += await journal.discardDeadLetters(this.name, [letter.id], 'redelivered');
+      }
+    } finally {
+      await output.close();
+    }
+    return taken;
   }
 
   /** Goes on to the next address. True where it has not been tried in this round. */

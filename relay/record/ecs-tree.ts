@@ -62,6 +62,9 @@ export class EcsTree implements MemberSink {
   readonly #scanner: JsonScanner;
   readonly #nodes: EcsNode[] = [];
   readonly #scratch = new Scratch();
+  /** The member being placed, at each depth of objects within objects. */
+  readonly #values: EcsNode[] = [];
+  #depth = 0;
   #used = 0;
   #target = this.root;
 
@@ -167,13 +170,14 @@ export class EcsTree implements MemberSink {
     }
     if (nameEnd - nameStart > KEY_BYTES_MAX) this.overflow = true;
     if (this.overflow) return;
-    const value = new EcsNode();
+    const value = (this.#values[this.#depth++] ??= new EcsNode());
     value.value = source;
     value.start = start;
     value.end = end;
     value.traits = traits;
     const hash = hashBytes(name.bytes, nameStart, nameEnd);
     if (!this.place(this.#target, name, nameStart, nameEnd, hash, value)) this.lossy = true;
+    this.#depth--;
   }
 
   /** Writes a node's value, or an object of its children. */

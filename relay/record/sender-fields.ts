@@ -1,7 +1,7 @@
 import type { MemberSink } from './json-scan.ts';
 import { TRAIT_ESCAPE, findLosses, unescapeJsonString, type Dialect } from './json-text.ts';
 import { sourceOf, type Source } from './line-writer.ts';
-import { hashBytes, knownKey, type KnownKey } from './sender-keys.ts';
+import { hashBytes, knownKey, sameBytes, type KnownKey } from './sender-keys.ts';
 
 /** More members than this at the top of an object, and it is kept as text. */
 export const FIELDS_MAX = 256;
@@ -11,6 +11,7 @@ export const KEY_BYTES_MAX = 1_024;
 /** How a value's bytes are to be read: as JSON text, as the bytes of a string, or as JSON text that becomes a string. */
 export type ValueForm = 'json' | 'text' | 'json_as_text';
 
+const LAST_KEY_BYTES_MAX = 32;
 const NOTHING = sourceOf(new Uint8Array(0));
 
 /** One member of a sender's object. Objects of this class are used again for each record. */
@@ -25,10 +26,28 @@ export class SenderField {
   form: ValueForm = 'json';
   /** For JSON: what it holds beside plain ASCII. */
   traits = 0;
+  /** What follows from the name: its hash and its meaning. */
   hash = 0;
   known: KnownKey | undefined;
+  /** The name that these were worked out for: in a flow of records the same names come in the same order. */
+  readonly #lastKey = new Uint8Array(LAST_KEY_BYTES_MAX);
+  #lastKeyLength = -1;
   /** True once it has found its place in the line, or has none. */
   placed = false;
+
+  /** Sets the name, in UTF-8. */
+  setKey(key: Source, start: number, end: number): void {
+    const { bytes } = key;
+    this.key = key;
+    this.keyStart = start;
+    this.keyEnd = end;
+    const length = end - start;
+    if (length === this.#lastKeyLength && sameBytes(this.#lastKey, 0, length, bytes, start, end)) return;
+    this.hash = hashBytes(bytes, start, end);
+    this.known = knownKey(bytes, start, end, this.hash);
+    this.#lastKeyLength = length <= LAST_KEY_BYTES_MAX ? length : -1;
+    for (let i = 0; i < this.#lastKeyLength; i++) this.#lastKey[i] = bytes[start + i]!;
+  }
 
   get isString(): boolean {
     return this.form === 'text' || this.value.bytes[this.start] === 0x22;
@@ -147,11 +166,7 @@ export class SenderRecord implements MemberSink {
     }
     if (this.count === this.fields.length) this.fields.push(new SenderField());
     const field = this.fields[this.count++]!;
-    field.key = key;
-    field.keyStart = keyStart;
-    field.keyEnd = keyEnd;
-    field.hash = hashBytes(key.bytes, keyStart, keyEnd);
-    field.known = knownKey(key.bytes, keyStart, keyEnd, field.hash);
+    field.setKey(key, keyStart, keyEnd);
     field.placed = false;
     return field;
   }

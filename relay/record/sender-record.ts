@@ -2,7 +2,7 @@ import { writeBase64 } from './base64.ts';
 import { writeValue, type EcsNode } from './ecs-tree.ts';
 import { JsonScanner } from './json-scan.ts';
 import { LOSS_BYTES, LOSS_SURROGATE, findLosses, isUtf8Text, writeJsonString } from './json-text.ts';
-import { fragment, sourceOf, type LineWriter, type Source } from './line-writer.ts';
+import { fragment, type LineWriter, type Source } from './line-writer.ts';
 import type { Dataset, Flag, Recorder } from './recorder.ts';
 import type { SenderField, SenderRecord } from './sender-fields.ts';
 import { hashedName } from './sender-keys.ts';
@@ -64,14 +64,6 @@ const RESERVED_IN_EVENT = ['id', 'created', 'dataset', 'original'].map((text) =>
 const ORIGINAL = fragment(',"original":"');
 const TIMESTAMP = fragment('},"@timestamp":"');
 const MESSAGE = fragment(',"message":"');
-const SPILLWAY = fragment(',"spillway":{"input":');
-const FORMATS = {
-  json: fragment(',"format":"json"'),
-  msgpack: fragment(',"format":"msgpack"'),
-  text: fragment(',"format":"text"'),
-};
-const TAG = fragment(',"tag":');
-const PEER = fragment(',"peer":');
 const PART = fragment(',"part":');
 const PARTS = fragment(',"parts":');
 const FLAGS_START = fragment(',"flags":[');
@@ -97,16 +89,14 @@ export class SenderRecordWriter {
   readonly #options: SenderRecordOptions;
   readonly #placement = new SenderPlacement(new JsonScanner(JSON_DEPTH_MAX));
   readonly #datasets = new Map<string, Dataset>();
-  readonly #inputText: Source;
-  readonly #tag = new QuotedText();
-  readonly #peer = new QuotedText();
+  readonly #origin: OriginText;
   #flags = 0;
   #part = 0;
   #parts = 0;
 
   constructor(options: SenderRecordOptions) {
     this.#options = options;
-    this.#inputText = fragment(JSON.stringify(options.input));
+    this.#origin = new OriginText(options.input);
   }
 
   /** Writes one record; a large one as several. Returns how many lines were written. */
@@ -138,7 +128,7 @@ export class SenderRecordWriter {
     this.#writeSpillway(writer, origin, original);
     if (message !== undefined && (losses & LOSS_BYTES) !== 0)
       writeBase64Member(writer, ORIGINAL_BASE64, placement.rawText(message, record));
-    this.#close(writer, record, origin);
+    this.#close(writer, record);
     return 1;
   }
 
@@ -150,10 +140,9 @@ export class SenderRecordWriter {
     this.#placement.clear(undefined);
     this.#flags = unparsed ? UNPARSED : 0;
     const pieces = this.#startPieces(text);
-    const format = unparsed ? origin : { ...origin, format: 'text' as const };
     for (let at = text.start; this.#part <= pieces; this.#part++) {
       const piece = pieceOf(text, at, this.#options.recordBytesMax);
-      this.#writePiece(piece, undefined, this.#options.dataset, format, 0);
+      this.#writePiece(piece, undefined, this.#options.dataset, origin, 0);
       at = piece.end;
     }
     return pieces;
@@ -202,7 +191,7 @@ export class SenderRecordWriter {
     writer.byte(0x22);
     this.#writeSpillway(writer, origin, undefined);
     if (lossy) writeBase64Member(writer, ORIGINAL_BASE64, piece);
-    this.#close(writer, record, origin);
+    this.#close(writer, record);
   }
 
   /** The rest of `event`, the time, and all fields but the message. */
@@ -242,17 +231,7 @@ export class SenderRecordWriter {
 
   /** The relay's own part, but for its closing brace. */
   #writeSpillway(writer: LineWriter, origin: SenderOrigin, original: Text | undefined): void {
-    writer.raw(SPILLWAY);
-    writer.raw(this.#inputText);
-    writer.raw(FORMATS[origin.format]);
-    if (origin.tag !== undefined) {
-      writer.raw(TAG);
-      writer.raw(this.#tag.of(origin.tag));
-    }
-    if (origin.peer !== undefined) {
-      writer.raw(PEER);
-      writer.raw(this.#peer.of(origin.peer));
-    }
+    writer.raw(this.#origin.of(origin));
     if ((this.#flags & SPLIT) !== 0) {
       writer.raw(PART);
       writer.integer(this.#part);
@@ -277,7 +256,7 @@ export class SenderRecordWriter {
     writer.byte(0x5d);
   }
 
-  #close(writer: LineWriter, record: SenderRecord | undefined, origin: SenderOrigin): void {
+  #close(writer: LineWriter, record: SenderRecord | undefined): void {
     writer.byte(0x7d);
     const { recorder } = this.#options;
     const { tree, time, hasTime } = this.#placement;
@@ -290,10 +269,8 @@ export class SenderRecordWriter {
         recorder.stream('host', source, start, end);
       }
     }
-    if (origin.peer !== undefined) {
-      const peer = this.#peer.of(origin.peer);
-      recorder.stream('source', peer, 1, peer.bytes.length - 1);
-    }
+    const { peer } = this.#origin;
+    if (peer !== undefined) recorder.stream('source', peer, 0, peer.bytes.length);
     recorder.close(hasTime ? time.seconds * 1_000 + Math.floor(time.nanos / 1_000_000) : recorder.nowMs);
   }
 
@@ -359,16 +336,29 @@ function pieceOf({ source, end }: Text, at: number, bytesMax: number): Text {
   return { source, start: at, end: cut };
 }
 
-/** A short text as a JSON string, made again only when it changes: records that came together share it. */
-class QuotedText {
-  #text = '';
-  #quoted = sourceOf(Buffer.from('""'));
+/** What `spillway` says of records that came together, made once for all of them. */
+class OriginText {
+  peer: Source | undefined;
+  readonly #input: string;
+  #origin: SenderOrigin | undefined;
+  #text = fragment('');
 
-  of(text: string): Source {
-    if (text !== this.#text) {
-      this.#text = text;
-      this.#quoted = fragment(JSON.stringify(text.slice(0, TAG_LENGTH_MAX).toWellFormed()));
-    }
-    return this.#quoted;
+  constructor(input: string) {
+    this.#input = input;
+  }
+
+  of(origin: SenderOrigin): Source {
+    if (origin === this.#origin) return this.#text;
+    const { format, tag, peer } = origin;
+    const members = JSON.stringify({
+      input: this.#input,
+      format,
+      tag: tag?.slice(0, TAG_LENGTH_MAX).toWellFormed(),
+      peer,
+    });
+    this.#text = fragment(`,"spillway":${members.slice(0, -1)}`);
+    this.peer = peer === undefined ? undefined : fragment(peer);
+    this.#origin = origin;
+    return this.#text;
   }
 }

@@ -1,6 +1,7 @@
 import type { Acceptor } from '../accept/acceptor.ts';
 import type { DropReason, Input, InputContext, InputCounters, RefusalReason } from '../component/input.ts';
 import type { Clock } from '../io/clock.ts';
+import type { Random } from '../io/random.ts';
 import type { Dataset, Flag } from '../record/recorder.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
@@ -32,6 +33,7 @@ export class Counters implements InputCounters {
 export interface InputWorld {
   readonly acceptor: Acceptor;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly isStored: (dataset: string) => boolean;
 }
@@ -65,12 +67,13 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
   return {
     name,
     clock: world.clock,
+    random: world.random,
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
     dataset: (dataset): Dataset => ({ name: dataset, stored: world.isStored(dataset) }),
     accept: (write, key) =>
-      acceptor.accept(write, key === undefined ? undefined : key, () => {
+      acceptor.accept(write, key, () => {
         counters.repeats++;
       }),
     get congested() {

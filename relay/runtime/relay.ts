@@ -250,6 +250,7 @@ export class Relay {
       {
         acceptor: this.#acceptor,
         clock: this.#world.clock,
+        random: this.#world.random,
         log: this.#world.log,
         isStored: (dataset) => isStored(this.#config.store, dataset),
       },

@@ -17,7 +17,8 @@ const SEQUENCE_DIGITS_MAX = 20;
 
 /** The bytes of host names and addresses, `_` and `/` included, since hosts use them; and all that is not ASCII. */
 const HOST_BYTES = new Uint8Array(256).fill(1, 0x80);
-for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-_/@')) HOST_BYTES[byte] = 1;
+for (const byte of Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-_/@'))
+  HOST_BYTES[byte] = 1;
 
 const REPEATED = ['last message repeated ', 'message repeated '].map((text) => Buffer.from(text));
 

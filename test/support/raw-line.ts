@@ -42,7 +42,10 @@ function timeOf(record: ParsedRecord): string | undefined {
   const local = new Date(Date.parse(`${seconds}Z`) + offsetMs).toISOString().slice(0, 19);
   if (spillway.format !== 'rfc3164') return `${local}${fraction}${zone ?? 'Z'}`;
   const [year, month, day] = local.slice(0, 10).split('-');
-  const name = new Date(`${year}-${month}-${day}T00:00:00Z`).toLocaleString('en-US', { month: 'short', timeZone: 'UTC' });
+  const name = new Date(`${year}-${month}-${day}T00:00:00Z`).toLocaleString('en-US', {
+    month: 'short',
+    timeZone: 'UTC',
+  });
   return `${name} ${String(Number(day)).padStart(2, ' ')} ${local.slice(11)}`;
 }
 

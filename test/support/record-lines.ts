@@ -2,6 +2,7 @@ import type { InputContext } from '../../relay/component/input.ts';
 import { zoneOffset } from '../../relay/inputs/syslog/local-time.ts';
 import { SyslogRecords, WHOLE, type FrameMarks } from '../../relay/inputs/syslog/record.ts';
 import { systemClock } from '../../relay/io/clock.ts';
+import { systemRandom } from '../../relay/io/random.ts';
 import { BatchBuilder } from '../../relay/record/batch-builder.ts';
 import { eventIdPrefix } from '../../relay/record/event-id.ts';
 import { sourceOf } from '../../relay/record/line-writer.ts';
@@ -34,6 +35,7 @@ export function recordLine(line: string | Uint8Array, options: RecordLineOptions
   const context = {
     name: 'edge',
     clock: systemClock,
+    random: systemRandom,
     log: silentLog,
     counters: {
       records: 0,

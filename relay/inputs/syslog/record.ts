@@ -3,13 +3,7 @@ import { sourceOf, type LineWriter, type Source } from '../../record/line-writer
 import type { Dataset } from '../../record/recorder.ts';
 import { writeIsoTime } from '../../record/time.ts';
 import { isEscapable } from '../../wire/syslog-5424.ts';
-import {
-  RFC_5424,
-  SyslogHeader,
-  TIME_ABSOLUTE,
-  TIME_INVALID,
-  TIME_LOCAL,
-} from '../../wire/syslog-header.ts';
+import { RFC_5424, SyslogHeader, TIME_ABSOLUTE, TIME_INVALID, TIME_LOCAL } from '../../wire/syslog-header.ts';
 import { parseSyslog } from '../../wire/syslog-line.ts';
 import * as json from './fragments.ts';
 import { LocalTimeResolver, type ZoneOffset } from './local-time.ts';

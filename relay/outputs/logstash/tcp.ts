@@ -71,6 +71,7 @@ class Connection {
   readonly #forget: () => void;
   #failure: RelayError | undefined;
   #closing = false;
+  #writesPending = 0;
 
   constructor(socket: Socket, options: TcpOptions, forget: () => void) {
     this.#socket = socket;
@@ -96,7 +97,9 @@ class Connection {
         this.#fail(new RelayError('OUTPUT_TIMEOUT', `${target.url} took nothing for ${writeStallTimeoutMs} ms`)),
       );
       signal.addEventListener('abort', abandon);
+      this.#writesPending++;
       this.#socket.write(lines, (error) => {
+        this.#writesPending--;
         stall.cancel();
         signal.removeEventListener('abort', abandon);
         if (error === undefined || error === null) resolve();
@@ -109,6 +112,8 @@ class Connection {
     if (this.#failure !== undefined || this.#closing) return;
     this.#closing = true;
     this.#forget();
+    // Lines that are still ours to send may be reused by their owner as soon as we give them up: not one byte more of them is sent.
+    if (this.#writesPending > 0) return this.#fail(givenUp(this.#options.target));
     const enough = new AbortController();
     const closed = once(this.#socket, 'close', { signal: enough.signal }).catch(() => {});
     this.#socket.end();

@@ -124,6 +124,17 @@ test('a peer that accepts and does not read holds the delivery up, and is given 
   expect(peers.harness.connectionsLost).toBe(1);
 });
 
+test('close gives up what the peer does not read', async () => {
+  await using peers = await start({}, { reading: false });
+  const delivered = peers.harness.deliver(TOO_MUCH);
+  const rejected = expect(delivered).rejects.toMatchObject({ code: 'OUTPUT_CONNECTION_LOST' });
+  await vi.waitFor(() => expect(peers.logstash.server.sockets.size).toBe(1));
+
+  await peers.harness.output.close();
+
+  await rejected;
+});
+
 test('a peer that reads late is waited for', async () => {
   await using peers = await start({}, { reading: false });
   let done = false;
