@@ -229,6 +229,18 @@ test('everything is exported by its name, from where it is', () => {
   expect(offences).toEqual([]);
 });
 
+test('what is exported is used by another file', () => {
+  const words = new Map([...codeOf].map(([file, code]) => [file, new Set(code.match(/[A-Za-z_$][\w$]*/g))]));
+  const unused = sources.flatMap((file) =>
+    [...codeOf.get(file)!.matchAll(/^export (?:async )?(?:function\*?|const|class) ([\w$]+)/gm)]
+      .map(([, name = '']) => name)
+      .filter((name) => ![...words].some(([other, used]) => other !== file && used.has(name)))
+      .map((name) => `${file}: ${name}`),
+  );
+
+  expect(unused).toEqual([]);
+});
+
 test.each([
   {
     what: 'a note to do something later',
