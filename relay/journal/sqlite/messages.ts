@@ -39,9 +39,14 @@ export interface WriterCalls {
   close(): void;
 }
 
+export interface ToldProgress {
+  readonly endpoint: string;
+  readonly progress: Progress;
+}
+
 export type ToWriter =
-  | { readonly kind: 'append'; readonly batch: WireBatch }
-  | { readonly kind: 'advance'; readonly endpoint: string; readonly progress: Progress }
+  | { readonly kind: 'append'; readonly batch: WireBatch; readonly progress: readonly ToldProgress[] }
+  | { readonly kind: 'advance'; readonly progress: readonly ToldProgress[] }
   | { readonly kind: 'limits'; readonly limits: JournalLimits }
   | {
       readonly kind: 'call';

@@ -111,7 +111,7 @@ export class Store {
       batch.eventLastMs,
       batch.transient ? 1 : 0,
       JSON.stringify(batch.datasets),
-      small ? JSON.stringify(batch.streams) : null,
+      JSON.stringify(batch.streams),
       batch.streamsCut ? 1 : 0,
       payload.encoding,
       small ? 'lines' : 'payload',

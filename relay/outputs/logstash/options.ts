@@ -29,7 +29,7 @@ export const logstashOptions = z
   .strictObject({
     url: url
       .describe(
-        'Where Logstash listens. `lumberjack://` and `lumberjacks://` (TLS) reach its beats or elastic_agent input, `http://` and `https://` its http input, `tcp://` and `tls://` its tcp input with `codec => json_lines`. A list is tried in turn when the one in use fails.',
+        'Where Logstash listens. `lumberjack://` and `lumberjacks://` (TLS) reach its beats or elastic_agent input, `http://` and `https://` its http input, `tcp://` and `tls://` its tcp input with `codec => json_lines`. Without a port, 5044, 80 and 443 are meant; `tcp://` and `tls://` must name one. A list is tried in turn when the one in use fails.',
       )
       .meta({ examples: ['lumberjacks://logstash.example:5044'] }),
     tls: tlsClientOption
