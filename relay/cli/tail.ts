@@ -2,7 +2,7 @@ import { sleep } from '../io/clock.ts';
 import { Archive } from '../journal/archive.ts';
 import { type CommandContext, configOption, defineCommand, jsonOption, wholeNumber } from './command.ts';
 import { commandConfig } from './config-file.ts';
-import { selectionOf, selectionOptions, selectRecords } from './selection.ts';
+import { type Selection, selectionOf, selectionOptions, selectRecords } from './selection.ts';
 import { printable } from './terminal.ts';
 
 /** How often the journal is looked at for new records. */
@@ -30,21 +30,7 @@ export const tailCommand = defineCommand({
     const print = (lines: Buffer): Promise<void> => printLines(lines, options.json === true, context);
 
     let nextSeq = archive.nextSeq();
-    const found: string[] = [];
-    // Backwards in growing steps, until enough was found or there is no more.
-    for (
-      let step = Math.max(wanted, 100), end = nextSeq;
-      wanted > 0 && found.length < wanted && end > archive.firstSeq();
-      step *= 4
-    ) {
-      const fromSeq = Math.max(archive.firstSeq(), end - step);
-      const piece: string[] = [];
-      for (const part of selectRecords(archive, selection, { fromSeq, endSeq: end }, () => {}))
-        piece.push(...part.lines.toString('utf8').split('\n').slice(0, -1));
-      found.unshift(...piece);
-      end = fromSeq;
-    }
-    if (found.length > 0) await print(Buffer.from(`${found.slice(-wanted).join('\n')}\n`));
+    if (wanted > 0) await print(lastRecords(archive, selection, wanted));
     while (options['no-follow'] !== true && !context.signal.aborted) {
       const end = archive.nextSeq();
       for (const part of selectRecords(archive, selection, { fromSeq: nextSeq, endSeq: end }, () => {}))
@@ -55,6 +41,27 @@ export const tailCommand = defineCommand({
     return 0;
   },
 });
+
+/** The last `wanted` of the selected records. Looks backwards in growing steps, until it has enough or there is no more. */
+function lastRecords(archive: Archive, selection: Selection, wanted: number): Buffer {
+  const firstSeq = archive.firstSeq();
+  let found: string[] = [];
+  let endSeq = archive.nextSeq();
+  for (let step = Math.max(wanted, 100); found.length < wanted && endSeq > firstSeq; step *= 4) {
+    const fromSeq = Math.max(firstSeq, endSeq - step);
+    const piece: string[] = [];
+    for (const part of selectRecords(archive, selection, { fromSeq, endSeq }, () => {}))
+      piece.push(...part.lines.toString('utf8').split('\n').slice(0, -1));
+    found = [...piece, ...found];
+    endSeq = fromSeq;
+  }
+  return Buffer.from(
+    found
+      .slice(-wanted)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
+}
 
 async function printLines(lines: Buffer, asJson: boolean, { stdout }: CommandContext): Promise<void> {
   if (lines.length === 0) return;
