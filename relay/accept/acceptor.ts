@@ -131,6 +131,8 @@ export class Acceptor {
     this.#builder.beginRequest();
     const records = write();
     this.#builder.endRequest(records > 0 ? key : undefined);
+    // The journal commits no part of a request before the last: where parts are on their way, the last must not wait for their commit.
+    if (this.#sealed.at(-1)?.continues === true) this.#builder.seal();
     if (records === 0) return Promise.resolve({ records, repeat: false });
     const endSeq = this.#builder.nextSeq;
     if (key !== undefined) this.#underWay.set(key, { endSeq, records });

@@ -54,6 +54,7 @@ export class BatchBuilder implements Recorder {
   #datasets = new Map<string, number>();
   #receipts: Receipt[] = [];
   #continues = false;
+  #sealDue = false;
 
   constructor(options: BatchBuilderOptions) {
     this.#options = options;
@@ -87,7 +88,7 @@ export class BatchBuilder implements Recorder {
   open(dataset: Dataset, textBytes: number): LineWriter {
     const bytesNeeded = textBytes * TEXT_COPIES + FIELDS_BYTES_MAX;
     const transient = !dataset.stored;
-    if (this.#records > 0 && transient !== this.#transient) this.seal();
+    if (this.#sealDue || (this.#records > 0 && transient !== this.#transient)) this.seal();
     if (this.#slab === undefined || this.#slab.size - this.#writer.position < bytesNeeded) this.#nextSlab(bytesNeeded);
     if (this.#records === 0) this.#begin(transient);
     this.#datasets.set(dataset.name, (this.#datasets.get(dataset.name) ?? 0) + 1);
@@ -116,7 +117,10 @@ export class BatchBuilder implements Recorder {
       this.#eventLastMs = eventTimeMs;
     }
     this.#records++;
-    if (writer.position >= this.#options.bytesMax) this.seal();
+    if (writer.position < this.#options.bytesMax) return;
+    // Within a request it is not known yet whether this record is the last, and only a batch that is not the last may say that it continues.
+    if (this.#continues) this.#sealDue = true;
+    else this.seal();
   }
 
   /** What is recorded from here up to `endRequest` is committed together, however many batches it takes. */
@@ -128,10 +132,12 @@ export class BatchBuilder implements Recorder {
   endRequest(key: string | undefined): void {
     this.#continues = false;
     if (key !== undefined) this.#receipts.push({ key });
+    if (this.#sealDue) this.seal();
   }
 
   /** Hands over the open batch, if it holds anything. */
   seal(): void {
+    this.#sealDue = false;
     const slab = this.#slab;
     if (slab === undefined || (this.#records === 0 && this.#receipts.length === 0)) return;
     const keepSlab = this.#writer.position <= SMALL_BATCH_BYTES;
