@@ -45,6 +45,8 @@ export class SenderPlacement {
   /** Where in the tree the members are, by their numbers. */
   readonly #nodes: (EcsNode | undefined)[] = [];
   readonly #times: (SenderField | undefined)[] = Array.from({ length: TIME_RANKS });
+  /** The member that is the time; undefined where the protocol gave it. */
+  #timeField: SenderField | undefined;
   readonly #range: TextRange = { source: sourceOf(new Uint8Array(0)), start: 0, end: 0 };
 
   constructor(scanner: JsonScanner) {
@@ -57,6 +59,7 @@ export class SenderPlacement {
     this.#nodes.length = 0;
     this.#scratch.clear();
     this.#times.fill(undefined);
+    this.#timeField = undefined;
     this.hasTime = false;
     this.timeInvalid = false;
     this.time.cut = false;
@@ -70,17 +73,22 @@ export class SenderPlacement {
     if (this.message !== undefined) this.message.placed = true;
     this.#settleTime(record);
     this.#placeFields(record);
-    // Only a record whose time the protocol gave: otherwise one of its members is the time, which one depends on the values.
-    const isPlain = this.hasTime && !Number.isNaN(record.timeSeconds) && !this.timeInvalid;
+    // Not from a record without a time, or whose first choice of a time was none: which member is the time is then up to the values.
+    const isPlain = this.hasTime && !this.timeInvalid;
     if (isPlain && !this.tree.lossy && !this.tree.overflow && !record.lossy)
-      this.#plan.learn(record, this.message, this.#nodes);
+      this.#plan.learn(record, this.message, this.#timeField, this.#nodes);
   }
 
   /** Places a record as the last one was, where its members are the same. */
   #follow(record: SenderRecord): boolean {
     if (!this.#plan.fits(record)) return false;
-    if (!setTime(record.timeSeconds, record.timeNanos, record.timeDigits, this.time)) return false;
     this.#scratch.clear();
+    const timeField = this.#plan.timeFieldOf(record);
+    const hasTime =
+      timeField === undefined
+        ? setTime(record.timeSeconds, record.timeNanos, record.timeDigits, this.time)
+        : this.#readTime(timeField, record);
+    if (!hasTime) return false;
     this.message = this.#plan.follow(record);
     return true;
   }
@@ -188,6 +196,7 @@ export class SenderPlacement {
         continue;
       }
       this.hasTime = true;
+      this.#timeField = field;
       field.placed = true;
       return;
     }

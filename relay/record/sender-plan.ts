@@ -23,7 +23,9 @@ interface Member {
 export class SenderPlan {
   readonly #members: Member[] = [];
   #count = -1;
+  /** The numbers of the members that are the text and the time; -1 for none. */
   #message = -1;
+  #time = -1;
   #dialect = 'plain';
 
   forget(): void {
@@ -31,15 +33,22 @@ export class SenderPlan {
   }
 
   /** Remembers a record that has been placed. `nodes` are the places of its members in the tree, by their numbers. */
-  learn(record: SenderRecord, message: SenderField | undefined, nodes: readonly (EcsNode | undefined)[]): void {
+  learn(
+    record: SenderRecord,
+    message: SenderField | undefined,
+    timeField: SenderField | undefined,
+    nodes: readonly (EcsNode | undefined)[],
+  ): void {
     this.forget();
     const { fields, count } = record;
     if (count > MEMBERS_MAX) return;
     let messageAt = -1;
+    let timeAt = -1;
     for (let i = 0; i < count; i++) {
       const field = fields[i]!;
       const { key, keyStart, keyEnd } = field;
       if (field === message) messageAt = i;
+      else if (field === timeField) timeAt = i;
       else if (field.placed && nodes[i] === undefined) return;
       if (field.known === undefined && key.bytes.subarray(keyStart, keyEnd).includes(DOT)) return;
       this.#members[i] = {
@@ -51,6 +60,7 @@ export class SenderPlan {
       };
     }
     this.#message = messageAt;
+    this.#time = timeAt;
     this.#dialect = record.dialect;
     this.#count = count;
   }
@@ -59,6 +69,7 @@ export class SenderPlan {
   fits(record: SenderRecord): boolean {
     const { fields, count } = record;
     if (count !== this.#count || record.dialect !== this.#dialect) return false;
+    if (Number.isNaN(record.timeSeconds) !== this.#time >= 0) return false;
     for (let i = 0; i < count; i++) {
       const field = fields[i]!;
       const member = this.#members[i]!;
@@ -68,6 +79,11 @@ export class SenderPlan {
         return false;
     }
     return true;
+  }
+
+  /** The member that is the time of a record that fits, which must be looked at before the record is placed. */
+  timeFieldOf(record: SenderRecord): SenderField | undefined {
+    return this.#time < 0 ? undefined : record.fields[this.#time];
   }
 
   /** Puts the values of a record that fits where they belong, and returns the member that is the text. */
