@@ -81,7 +81,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   admin: ['runtime', 'config', 'query', 'io', 'telemetry'],
   console: [],
-  cli: ['config', 'runtime', 'admin', 'query', 'component', 'wire', ...basis],
+  // Commands such as doctor and export work on a journal without a relay.
+  cli: ['config', 'runtime', 'admin', 'query', 'journal', 'delivery', 'retention', 'component', 'wire', ...basis],
 };
 
 /** Where from a folder may take types besides: what the runtime shows of itself is made of them. */
