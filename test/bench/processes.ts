@@ -82,6 +82,13 @@ export function cpuSeconds(pid: number): number {
   return family(pid).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_PER_SECOND;
 }
 
+/** Processor time, in seconds, that all processes of the machine have used since it started, with what its host took away. */
+export function machineCpuSeconds(): number {
+  // proc(5): user, nice, system, idle, iowait, irq, softirq, steal. Interrupts belong to nobody, so they are left out.
+  const ticks = readProc('/proc/stat').split('\n', 1)[0]?.trim().split(/\s+/).slice(1).map(Number) ?? [];
+  return [0, 1, 2, 7].reduce((sum, field) => sum + (ticks[field] ?? 0), 0) / TICKS_PER_SECOND;
+}
+
 /** Memory in RAM, in bytes, of a process and those it started. */
 export function residentBytes(pid: number): number {
   return family(pid).reduce((sum, { pid }) => sum + residentOf(pid), 0);
