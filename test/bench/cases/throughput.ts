@@ -14,7 +14,7 @@ export interface Throughput {
 }
 
 const CONNECTIONS = 4;
-const WARM_UP_RECORDS = 40_000;
+const WARM_UP_RECORDS = 20_000;
 /** A slow contender is given fewer records, so that it takes about this long. */
 const SECONDS_WANTED = 8;
 const STALL_MS = 10_000;
