@@ -1,11 +1,16 @@
 import { defineConfig } from 'vitest/config';
 
+/** What takes its time: killing, foreign programs, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
+const slow = ['test/{crash,peers,sim}/**/*.test.ts'];
+
+const common = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' } as const;
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    pool: 'forks',
     maxWorkers: 2,
+    projects: [
+      { test: { ...common, name: 'unit', include: ['test/**/*.test.ts'], exclude: slow } },
+      { test: { ...common, name: 'slow', include: slow, testTimeout: 300_000, hookTimeout: 120_000 } },
+    ],
   },
 });

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Clock } from '../io/clock.ts';
+import type { Random } from '../io/random.ts';
 import type { Dataset, Flag, Recorder } from '../record/recorder.ts';
 import type { Log } from '../telemetry/logger.ts';
 
@@ -40,6 +41,7 @@ export interface InputContext {
   /** The operator's name for this input. */
   readonly name: string;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly counters: InputCounters;
   readonly recorder: Recorder;

@@ -8,6 +8,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Calls `callback` once after `delayMs`; the timer does not keep the process alive. */
   after(delayMs: number, callback: () => void): Timer;
+  /** Calls `callback` once what the event loop has at hand is done. */
+  soon(callback: () => void): void;
   /** Calls `callback` each `intervalMs`; the timer does not keep the process alive. */
   every(intervalMs: number, callback: () => void): Timer;
 }
@@ -22,6 +24,9 @@ export const systemClock: Clock = {
   after(delayMs, callback) {
     const handle = setTimeout(callback, delayMs).unref();
     return { cancel: () => clearTimeout(handle) };
+  },
+  soon(callback) {
+    setImmediate(callback);
   },
   every(intervalMs, callback) {
     const handle = setInterval(callback, intervalMs).unref();

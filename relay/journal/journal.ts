@@ -46,6 +46,27 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** What the journal tells while it runs. Whoever opens it decides what to log and to count. */
+export interface JournalEvents {
+  /** A damaged journal was set aside at start, and what could be read of it was taken over. */
+  salvaged(report: {
+    folder: string;
+    reason: string;
+    recordsSaved: number;
+    recordsLost: number;
+    batchesLost: number;
+  }): void;
+  /** Records could not be read and were set aside. */
+  damaged(range: { firstSeq: number; records: number; reason: string }): void;
+  /** Records were removed to stay within the quota. Of them `owedRecords` had not been taken by every endpoint. */
+  reclaimed(range: { firstSeq: number; records: number; owedRecords: number }): void;
+  full(full: boolean, reason: string): void;
+  /** An endpoint's books did not add up: a mistake in this program. */
+  inconsistent(endpoint: string, detail: string): void;
+  /** The journal's thread has ended; nothing more can be accepted. */
+  failed(error: unknown): void;
+}
+
 export interface JournalIdentity {
   /** Six characters, the first part of every `event.id`. */
   readonly node: string;
@@ -124,11 +145,10 @@ export interface JournalStats {
   /** On the disk, write-ahead log included. */
   readonly fileBytes: number;
   readonly freeBytes: number;
-  readonly bytesMax: number;
-  readonly full: boolean;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;
-  readonly droppedRecords: number;
+  /** Records removed to stay within the quota. */
+  readonly reclaimedRecords: number;
   readonly oldestReceivedMs: number | undefined;
   readonly chainHead: string;
 }

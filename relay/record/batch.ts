@@ -47,7 +47,7 @@ export interface Batch {
   readonly receivedFirstMs: number;
   readonly receivedLastMs: number;
   /** Says that the bytes will not be looked at any more. To be called exactly once. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** The place after the last record. */

@@ -45,9 +45,25 @@ export class LineWriter {
     this.view = view;
   }
 
-  /** Copies bytes that are JSON already. */
+  /** Copies a fragment, which is ASCII or UTF-8 without DEL, so that eight bytes at once never look like a NaN to be normalised. */
   raw(fragment: Source): void {
-    this.copy(fragment, 0, fragment.bytes.length);
+    const length = fragment.bytes.length;
+    if (length > 256) {
+      this.copy(fragment, 0, length);
+      return;
+    }
+    const from = fragment.view;
+    const to = this.view;
+    let d = this.position;
+    let s = 0;
+    for (const last = length - 8; s <= last; s += 8, d += 8) to.setFloat64(d, from.getFloat64(s, true), true);
+    if (s <= length - 4) {
+      to.setInt32(d, from.getInt32(s, true), true);
+      s += 4;
+      d += 4;
+    }
+    for (; s < length; s++, d++) this.bytes[d] = fragment.bytes[s]!;
+    this.position = d;
   }
 
   /** Copies bytes that are JSON already, from `start` up to `end`. */
@@ -77,6 +93,10 @@ export class LineWriter {
       this.bytes[this.position++] = DIGITS[value]!;
       return;
     }
+    if (value < 0x4000_0000) {
+      this.#smallInteger(value);
+      return;
+    }
     let divisor = 10;
     while (divisor * 10 <= value) divisor *= 10;
     for (let rest = value; divisor >= 1; divisor /= 10) {
@@ -84,6 +104,20 @@ export class LineWriter {
       this.bytes[this.position++] = DIGITS[digit]!;
       rest -= digit * divisor;
     }
+  }
+
+  /** From the last digit to the first, in 32-bit integers: a third of the time that fractions take. */
+  #smallInteger(value: number): void {
+    let length = 2;
+    for (let bound = 100; bound <= value; bound *= 10) length++;
+    const out = this.bytes;
+    let rest = value | 0;
+    for (let at = this.position + length - 1; at >= this.position; at--) {
+      const tens = (rest / 10) | 0;
+      out[at] = 0x30 + rest - tens * 10;
+      rest = tens;
+    }
+    this.position += length;
   }
 
   /**
@@ -97,35 +131,38 @@ export class LineWriter {
     let d = this.position;
     let s = start;
     const last = end - 4;
-    for (;;) {
+    while (s < end) {
+      let special = 0;
       for (; s <= last; s += 4, d += 4) {
         const four = from.getInt32(s, true);
         const quote = four ^ 0x22222222;
         const backslash = four ^ 0x5c5c5c5c;
-        // The well-known test for "one of these four bytes is below n, or zero": exact as to whether, not as to which.
-        const special =
+        to.setInt32(d, four, true);
+        // The well-known test for "one of these four bytes is below n, or zero": the lowest bit set tells the first of them.
+        special =
           (four |
             ((four - 0x20202020) & ~four) |
             ((quote - 0x01010101) & ~quote) |
             ((backslash - 0x01010101) & ~backslash)) &
           0x80808080;
         if (special !== 0) break;
-        to.setInt32(d, four, true);
       }
-      if (s >= end) break;
-      const stop = s <= last ? s + 4 : end;
-      while (s < stop) {
-        const byte = source.bytes[s]!;
-        if (byte < 0x80) {
-          d = this.#ascii(byte, d);
-          s++;
-        } else {
-          const length = utf8SequenceLength(source.bytes, s, end);
-          d = length > 0 ? this.#sequence(source.bytes, s, length, d) : this.#replacement(d);
-          s += length > 0 ? length : -length;
-        }
+      if (special !== 0) {
+        const plain = (31 - Math.clz32(special & -special)) >> 3;
+        s += plain;
+        d += plain;
+      } else if (s >= end) {
+        break;
       }
-      if (s >= end) break;
+      const byte = source.bytes[s]!;
+      if (byte < 0x80) {
+        d = this.#ascii(byte, d);
+        s++;
+      } else {
+        const length = utf8SequenceLength(source.bytes, s, end);
+        d = length > 0 ? this.#sequence(source.bytes, s, length, d) : this.#replacement(d);
+        s += length > 0 ? length : -length;
+      }
     }
     this.position = d;
   }

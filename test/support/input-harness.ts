@@ -9,6 +9,7 @@ import type {
 } from '../../relay/component/input.ts';
 import { RelayError } from '../../relay/errors.ts';
 import { systemClock } from '../../relay/io/clock.ts';
+import { systemRandom } from '../../relay/io/random.ts';
 import { BatchBuilder } from '../../relay/record/batch-builder.ts';
 import { eventIdPrefix } from '../../relay/record/event-id.ts';
 import type { Dataset, Flag } from '../../relay/record/recorder.ts';
@@ -59,6 +60,7 @@ export class InputHarness implements AsyncDisposable {
     this.context = {
       name,
       clock: systemClock,
+      random: systemRandom,
       log: silentLog,
       counters: {
         records: 0,

@@ -1,0 +1,182 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import {
+  closeSync,
+  fchownSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { RelayError } from '../errors.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Random } from '../io/random.ts';
+
+/**
+ * `ingest` may send records in; `viewer` may look; `operator` may also pause, replay and purge; `auditor` may look, also at the
+ * audit, and place holds; `admin` may do everything.
+ */
+export const roles = ['ingest', 'viewer', 'operator', 'auditor', 'admin'] as const;
+
+export type Role = (typeof roles)[number];
+
+const entrySchema = z.strictObject({
+  /** Stands in the token too, so that a token is looked up, not searched for. */
+  id: z.string().regex(/^[0-9a-f]{16}$/),
+  name: z.string(),
+  role: z.enum(roles),
+  created_at: z.string(),
+  /** SHA-256 of the whole token. Its 256 random bits need no slow hash. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+
+const fileSchema = z.strictObject({ tokens: z.array(entrySchema).max(10_000) });
+
+export type TokenEntry = z.output<typeof entrySchema>;
+
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/;
+
+/**
+ * The tokens of a relay, in one small file that only its owner may read. The file is replaced in one step, so whoever reads it sees the
+ * old list or the new; a relay that runs takes notice of a change with the next token it is shown.
+ */
+export class TokenFile {
+  readonly #path: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #entries: readonly TokenEntry[] = [];
+  /** Tells one state of the file from another. */
+  #stamp: string | undefined;
+
+  constructor(path: string, { clock, random }: { readonly clock: Clock; readonly random: Random }) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Who may come in, without what they show. Throws `CONFIG_UNREADABLE` where the file cannot be read or was damaged. */
+  list(): readonly TokenEntry[] {
+    this.#refresh();
+    return this.#entries;
+  }
+
+  /** Makes a token. It is returned here and nowhere else, ever. Throws `USAGE` for a name that is taken or malformed. */
+  add(name: string, role: Role): { readonly entry: TokenEntry; readonly token: string } {
+    if (!namePattern.test(name))
+      throw new RelayError('USAGE', 'a token’s name has letters, digits, "_", ".", "@" and "-", 63 at most');
+    const id = Buffer.from(this.#random.bytes(8)).toString('hex');
+    const token = `spw_${id}_${Buffer.from(this.#random.bytes(32)).toString('base64url')}`;
+    const created_at = new Date(this.#clock.nowMs()).toISOString();
+    const entry: TokenEntry = { id, name, role, created_at, sha256: digest(token).toString('hex') };
+    this.#update((entries) => {
+      if (entries.some((other) => other.name === name))
+        throw new RelayError('USAGE', `there is a token ${JSON.stringify(name)} already; remove it first`);
+      return [...entries, entry];
+    });
+    return { entry, token };
+  }
+
+  /** Takes a token away by its name. False where there is none. */
+  remove(name: string): boolean {
+    let found = false;
+    this.#update((entries) => {
+      const rest = entries.filter((entry) => entry.name !== name);
+      found = rest.length < entries.length;
+      return rest;
+    });
+    return found;
+  }
+
+  /** Whose token this is; undefined for one that is not known, however it is malformed. Takes no longer the nearer it comes. */
+  authenticate(token: string): TokenEntry | undefined {
+    const [, id] = /^spw_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/.exec(token) ?? [];
+    if (id === undefined) return undefined;
+    this.#refresh();
+    const entry = this.#entries.find((candidate) => candidate.id === id);
+    if (entry === undefined) return undefined;
+    return timingSafeEqual(digest(token), Buffer.from(entry.sha256, 'hex')) ? entry : undefined;
+  }
+
+  #refresh(): void {
+    const stamp = stampOf(this.#path);
+    if (stamp === this.#stamp) return;
+    this.#entries = stamp === 'none' ? [] : read(this.#path);
+    this.#stamp = stamp;
+  }
+
+  /** The new file is made under one fixed name that must not exist yet: so two who change the list at once do not lose a change. */
+  #update(change: (entries: readonly TokenEntry[]) => readonly TokenEntry[]): void {
+    const next = `${this.#path}.new`;
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+    const file = openNew(next);
+    try {
+      try {
+        this.#refresh();
+        const text = `${JSON.stringify({ tokens: change(this.#entries) }, null, 2)}\n`;
+        giveToOwnerOf(dirname(this.#path), file);
+        writeSync(file, text);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      renameSync(next, this.#path);
+    } catch (error) {
+      rmSync(next, { force: true });
+      throw error;
+    }
+    syncFolder(dirname(this.#path));
+  }
+}
+
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600);
+  } catch (cause) {
+    const taken = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
+    const message = taken
+      ? `the tokens are being changed by another command; if there is none, delete ${path}`
+      : `cannot write ${path}`;
+    throw new RelayError('CONFIG_UNREADABLE', message, taken ? {} : { cause });
+  }
+}
+
+/** `token add` may be run by root for a relay that is not root: the relay must be able to read the file. */
+function giveToOwnerOf(folder: string, file: number): void {
+  const { uid, gid } = statSync(folder);
+  try {
+    fchownSync(file, uid, gid);
+  } catch {
+    // Only root may give a file away; whoever else runs this owns it, and is the relay or will be told by it.
+  }
+}
+
+function syncFolder(folder: string): void {
+  const handle = openSync(folder, 'r');
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+function stampOf(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stats === undefined ? 'none' : `${stats.ino} ${stats.mtimeNs} ${stats.size}`;
+}
+
+function read(path: string): readonly TokenEntry[] {
+  try {
+    return fileSchema.parse(JSON.parse(readFileSync(path, 'utf8'))).tokens;
+  } catch (cause) {
+    throw new RelayError('CONFIG_UNREADABLE', `cannot read the tokens in ${path}`, { cause });
+  }
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

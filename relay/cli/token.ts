@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { type Role, roles, TokenFile } from '../admin/tokens.ts';
+import { suggest } from '../config/suggest.ts';
+import { RelayError } from '../errors.ts';
+import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
+import { commandConfig } from './config-file.ts';
+import { table } from './terminal.ts';
+
+export const tokenCommand = defineCommand({
+  name: 'token',
+  summary: 'Makes, lists and removes the tokens by which senders, people and scripts are let in.',
+  operands: 'add NAME --role ROLE | list | remove NAME',
+  notes: [
+    'A token is printed once, when it is made; the data folder keeps only its hash. A relay that is running knows a new token, and ' +
+      'no longer knows one that was removed, at once.',
+    `Roles: ingest sends records in; viewer looks; operator also pauses, replays and purges; auditor also sees the audit and ` +
+      'places holds; admin does everything.',
+  ],
+  examples: ['token add runners --role ingest', 'token list', 'token remove runners'],
+  options: {
+    role: { type: 'string', value: 'ROLE', description: `What the token is for: ${roles.join(', ')}.` },
+    ...configOption,
+    ...jsonOption,
+  },
+  async run({ options, operands }, context) {
+    const [action, name, ...more] = operands;
+    if (more.length > 0) throw usage(`takes no ${JSON.stringify(more[0])}`);
+    const task = { name, role: options.role, asJson: options.json === true, context };
+    const file = (): TokenFile =>
+      new TokenFile(join(commandConfig(options.config, context).data_dir, 'tokens.json'), context);
+    switch (action) {
+      case 'add':
+        return add(file, task);
+      case 'list':
+        return list(file, task);
+      case 'remove':
+        return remove(file, task);
+      default:
+        throw usage(`needs add, list or remove${action === undefined ? '' : `, not ${JSON.stringify(action)}`}`);
+    }
+  },
+});
+
+interface Task {
+  readonly name: string | undefined;
+  readonly role: string | undefined;
+  readonly asJson: boolean;
+  readonly context: CommandContext;
+}
+
+function add(file: () => TokenFile, { name, role, asJson, context }: Task): ExitCode {
+  if (name === undefined) throw usage('add needs a name');
+  if (role === undefined) throw usage(`add needs --role ${roles.join('|')}`);
+  if (!isRole(role)) {
+    const meant = suggest(role, roles);
+    throw usage(`knows no role ${JSON.stringify(role)}${meant === undefined ? '' : ` — did you mean "${meant}"?`}`);
+  }
+  const { entry, token } = file().add(name, role);
+  if (asJson) {
+    context.stdout.write(`${JSON.stringify({ id: entry.id, name, role, token })}\n`);
+  } else {
+    context.stderr.write(`The token of ${name}, with the role ${role}. It is shown this once.\n`);
+    context.stdout.write(`${token}\n`);
+  }
+  return 0;
+}
+
+function list(file: () => TokenFile, { name, asJson, context }: Task): ExitCode {
+  if (name !== undefined) throw usage('list takes no name');
+  const entries = file().list();
+  if (asJson) {
+    const shown = entries.map(({ id, name, role, created_at }) => ({ id, name, role, created_at }));
+    context.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+  } else if (entries.length === 0) {
+    context.stderr.write('There is no token.\n');
+  } else {
+    const rows = entries.map(({ id, name, role, created_at }) => [name, role, created_at, id]);
+    context.stdout.write(table([['NAME', 'ROLE', 'CREATED', 'ID'], ...rows]));
+  }
+  return 0;
+}
+
+function remove(file: () => TokenFile, { name, context }: Task): ExitCode {
+  if (name === undefined) throw usage('remove needs a name');
+  if (file().remove(name)) return 0;
+  context.stderr.write(`There is no token ${JSON.stringify(name)}.\n`);
+  return 1;
+}
+
+function isRole(text: string): text is Role {
+  return roles.some((role) => role === text);
+}
+
+function usage(message: string): RelayError {
+  return new RelayError('USAGE', `token ${message}; see "spillway token --help"`);
+}

@@ -1,0 +1,118 @@
+/**
+ * Which records an endpoint wants: `match: {event.dataset: [harbor.audit, "github.*"], not: {log.level: debug}}`. All conditions must
+ * hold; a list holds where one of its patterns does; `*` stands for any run of characters.
+ */
+export interface MatchOptions {
+  readonly [field: string]: string | readonly string[] | MatchOptions | undefined;
+}
+
+export type BatchVerdict = 'all' | 'none' | 'some';
+
+export interface Matcher {
+  /** What can be said from the batch's datasets alone. */
+  batch(datasets: Readonly<Record<string, number>>): BatchVerdict;
+  /** Whether one record, a line of JSON, is wanted. */
+  line(json: string): boolean;
+}
+
+interface Condition {
+  readonly path: readonly string[];
+  readonly dataset: boolean;
+  readonly wanted: boolean;
+  readonly patterns: readonly ((text: string) => boolean)[];
+}
+
+const EVERYTHING: Matcher = { batch: () => 'all', line: () => true };
+
+export function compileMatch(options: MatchOptions | undefined): Matcher {
+  const conditions = [...conditionsOf(options ?? {}, true)];
+  if (conditions.length === 0) return EVERYTHING;
+  const onDataset = conditions.filter((condition) => condition.dataset);
+  const onlyDataset = onDataset.length === conditions.length;
+  return {
+    batch(datasets) {
+      const names = Object.keys(datasets);
+      if (names.length === 0) return 'some';
+      const wanted = names.filter((name) => onDataset.every((condition) => holds(condition, name)));
+      if (wanted.length === 0) return 'none';
+      return onlyDataset && wanted.length === names.length ? 'all' : 'some';
+    },
+    line(json) {
+      const record = parsed(json);
+      // What cannot be looked into is not held back: its endpoint says what it thinks of it.
+      if (record === undefined) return true;
+      return conditions.every((condition) => holds(condition, valueAt(record, condition.path)));
+    },
+  };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function* conditionsOf(options: MatchOptions, wanted: boolean): Generator<Condition> {
+  for (const [field, value] of Object.entries(options)) {
+    if (value === undefined) continue;
+    if (field === 'not' && typeof value === 'object' && !Array.isArray(value)) {
+      yield* conditionsOf(value as MatchOptions, !wanted);
+      continue;
+    }
+    const patterns = (Array.isArray(value) ? value : [value]) as readonly string[];
+    yield {
+      path: field.split('.'),
+      dataset: field === 'event.dataset',
+      wanted,
+      patterns: patterns.map(globTest),
+    };
+  }
+}
+
+function holds(condition: Condition, value: unknown): boolean {
+  const values = Array.isArray(value) ? value : [value];
+  const found = values.some((item) => {
+    const text =
+      typeof item === 'string'
+        ? item
+        : typeof item === 'number' || typeof item === 'boolean'
+          ? String(item)
+          : undefined;
+    return text !== undefined && condition.patterns.some((pattern) => pattern(text));
+  });
+  return found === condition.wanted;
+}
+
+/** The value at a path, where a member may also be written with dots in its name (`{"host.name": …}`). */
+function valueAt(record: unknown, path: readonly string[]): unknown {
+  if (path.length === 0) return record;
+  if (typeof record !== 'object' || record === null) return undefined;
+  const members = record as Readonly<Record<string, unknown>>;
+  for (let length = 1; length <= path.length; length++) {
+    const name = path.slice(0, length).join('.');
+    if (!Object.hasOwn(members, name)) continue;
+    const value = valueAt(members[name], path.slice(length));
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+/** Compares without a regular expression: linear in the text, whatever the pattern. */
+export function globTest(pattern: string): (text: string) => boolean {
+  const parts = pattern.split('*');
+  const [first = '', ...rest] = parts;
+  const last = rest.pop();
+  if (last === undefined) return (text) => text === pattern;
+  return (text) => {
+    if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const found = text.indexOf(part, at);
+      if (found < 0 || found + part.length > text.length - last.length) return false;
+      at = found + part.length;
+    }
+    return true;
+  };
+}

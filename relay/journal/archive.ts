@@ -1,0 +1,82 @@
+import type { Cursor, DeadLetter, JournalStats } from './journal.ts';
+import { openForReading, type Sqlite } from './sqlite/database.ts';
+import { Reader } from './sqlite/reader.ts';
+import { verifyChain, type Verification } from './sqlite/verify.ts';
+
+export type { Verification } from './sqlite/verify.ts';
+
+/** Records read from the journal by somebody who may take their time. */
+export interface ArchivedBatch {
+  readonly firstSeq: number;
+  readonly records: number;
+  /** Lines of ECS JSON, each ended by LF. */
+  readonly lines: Buffer;
+  readonly datasets: Readonly<Record<string, number>>;
+  readonly receivedFirstMs: number;
+  readonly receivedLastMs: number;
+}
+
+const READ_BYTES_MAX = 4 * 1_048_576;
+
+/**
+ * The journal for commands: read only, synchronous, whether a relay runs on it or not. Throws `JOURNAL_UNUSABLE` where there is
+ * none.
+ */
+export class Archive implements Disposable {
+  readonly #reader: Reader;
+  readonly #database: Sqlite;
+
+  constructor(directory: string) {
+    this.#database = openForReading(directory);
+    this.#reader = new Reader(directory);
+  }
+
+  stats(): JournalStats {
+    return this.#reader.stats();
+  }
+
+  cursors(): Cursor[] {
+    return this.#reader.cursors();
+  }
+
+  deadLetters(endpoint: string, limit: number): DeadLetter[] {
+    return this.#reader.deadLetters(endpoint, limit);
+  }
+
+  /** Everything from one place up to another, in order. What cannot be read is told of and passed over. */
+  *batches(fromSeq: number, endSeq: number, onDamage: (problem: string) => void): Generator<ArchivedBatch> {
+    for (let seq = fromSeq; seq < endSeq;) {
+      const found = this.#reader.read(seq, endSeq, READ_BYTES_MAX);
+      if (found.length === 0) return;
+      for (const item of found) {
+        seq = item.firstSeq + item.records;
+        if (item.kind === 'damaged') onDamage(`records ${item.firstSeq} to ${seq - 1}: ${item.reason}`);
+        else yield { ...item, lines: Buffer.from(item.lines.buffer, item.lines.byteOffset, item.lines.byteLength) };
+      }
+    }
+  }
+
+  /** The place of the first batch that holds something received at that time or later. */
+  seqReceivedFrom(ms: number): number {
+    const found = this.#database
+      .prepare('SELECT min(first_seq) FROM batch INDEXED BY batch_summary WHERE received_last_ms >= ?')
+      .pluck()
+      .get(ms);
+    return typeof found === 'number' ? found : this.stats().nextSeq;
+  }
+
+  /** SQLite's own check of its pages; what it finds, or nothing. */
+  checkPages(): string[] {
+    const found = this.#database.pragma('quick_check(20)') as { quick_check: string }[];
+    return found.map((row) => row.quick_check).filter((text) => text !== 'ok');
+  }
+
+  verify(onProgress: (records: number) => void): Verification {
+    return verifyChain(this.#database, onProgress);
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader.close();
+    this.#database.close();
+  }
+}

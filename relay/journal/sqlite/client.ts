@@ -1,0 +1,285 @@
+import { RelayError } from '../../errors.ts';
+import { systemClock, type Timer } from '../../io/clock.ts';
+import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
+import type {
+  Cursor,
+  DeadLetter,
+  Journal,
+  JournalEvents,
+  JournalIdentity,
+  JournalLimits,
+  JournalStats,
+  Progress,
+} from '../journal.ts';
+import type {
+  FromWriter,
+  ReaderCalls,
+  ToldProgress,
+  ToWriter,
+  WireRead,
+  WriterCalls,
+  WriterOptions,
+  WriterReady,
+} from './messages.ts';
+import { joinProgress } from './progress.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { Recent } from './recent.ts';
+import { startWorker, Thread, wireError } from './thread.ts';
+
+/** Memory for the batches committed last. */
+const RECENT_BYTES_MAX = 32 * 1_048_576;
+/** How much one question to the reading thread may bring. */
+const READ_BYTES_MAX = 2 * 1_048_576;
+/** How long a cursor's move may wait before the writer is told. */
+const PROGRESS_DELAY_MS = 20;
+
+interface Appending {
+  readonly batch: BuiltBatch;
+  readonly resolve: () => void;
+  readonly reject: (error: RelayError) => void;
+}
+
+/**
+ * The journal on SQLite, as the main thread sees it: the writing connection is in one thread, the reading one in another, started when it
+ * is first needed.
+ */
+export class SqliteJournal implements Journal {
+  readonly identity: JournalIdentity;
+  readonly #directory: string;
+  readonly #writer: Thread<WriterCalls>;
+  readonly #events: JournalEvents;
+  readonly #recent = new Recent(RECENT_BYTES_MAX);
+  readonly #ahead = new ReadAhead();
+  readonly #commitListeners = new Set<(endSeq: number) => void>();
+  /** What was posted to the writer and not answered yet, in order. */
+  readonly #appending: Appending[] = [];
+  readonly #knownSlabs = new Set<number>();
+  /** Moves of cursors that the writer has not been told of yet. */
+  readonly #progress = new Map<string, Progress>();
+  #progressTimer: Timer | undefined;
+  #reader: Thread<ReaderCalls> | undefined;
+  #nextSeq: number;
+  #closed = false;
+
+  private constructor(directory: string, writer: Thread<WriterCalls>, ready: WriterReady, events: JournalEvents) {
+    this.#directory = directory;
+    this.#writer = writer;
+    this.#events = events;
+    this.#nextSeq = ready.nextSeq;
+    this.identity = { node: ready.node, relayId: ready.relayId, bootSeconds: ready.bootSeconds };
+    writer.worker.on('message', (message: FromWriter) => this.#receive(message));
+    writer.worker.on('error', (error) => events.failed(error));
+    if (ready.salvage !== undefined) events.salvaged(ready.salvage);
+  }
+
+  /** Opens or makes the journal in a directory. Throws `JOURNAL_LOCKED`, `JOURNAL_TOO_NEW` or `JOURNAL_UNUSABLE`. */
+  static async open(options: WriterOptions, events: JournalEvents): Promise<SqliteJournal> {
+    const thread = new Thread<WriterCalls>(startWorker('writer', options));
+    const ready = await new Promise<WriterReady>((resolve, reject) => {
+      thread.worker.once('error', reject);
+      thread.worker.once('message', (message: FromWriter) => {
+        if (message.kind === 'ready') resolve(message.ready);
+        else if (message.kind === 'failed') reject(wireError(message.error));
+      });
+    }).catch(async (error: unknown) => {
+      await thread.worker.terminate();
+      throw error;
+    });
+    return new SqliteJournal(options.directory, thread, ready, events);
+  }
+
+  get nextSeq(): number {
+    return this.#nextSeq;
+  }
+
+  append(batch: BuiltBatch): Promise<void> {
+    if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
+    this.#post({
+      kind: 'append',
+      progress: this.#takeProgress(),
+      batch: {
+        firstSeq: batch.firstSeq,
+        records: batch.records,
+        shared: this.#isKnownSlab(batch.slab.id) ? undefined : batch.slab.shared,
+        slabId: batch.slab.id,
+        bytes: batch.bytes,
+        receivedFirstMs: batch.receivedFirstMs,
+        receivedLastMs: batch.receivedLastMs,
+        eventFirstMs: batch.eventFirstMs,
+        eventLastMs: batch.eventLastMs,
+        datasets: batch.datasets,
+        streams: batch.streams,
+        streamsCut: batch.streamsCut,
+        transient: batch.transient,
+        receipts: batch.receipts.map((receipt) => receipt.key),
+        continues: batch.continues,
+      },
+    });
+    return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
+  }
+
+  async read(seq: number): Promise<Batch | undefined> {
+    const fromSeq = this.#ahead.after(seq);
+    if (fromSeq >= this.#nextSeq) return undefined;
+    const recent = this.#recent.read(fromSeq);
+    if (recent !== undefined) return recent;
+    const known = this.#ahead.take(fromSeq);
+    if (known !== undefined) return this.#give(known);
+    const found = await this.#readingThread().call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
+    const [first, ...rest] = found;
+    if (first === undefined) return undefined;
+    this.#ahead.keep(rest);
+    return this.#give(first);
+  }
+
+  onCommit(listener: (endSeq: number) => void): () => void {
+    this.#commitListeners.add(listener);
+    return () => this.#commitListeners.delete(listener);
+  }
+
+  async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
+    await this.#callWriter('openCursor', endpoint, startAt);
+    const cursor = (await this.cursors()).find((candidate) => candidate.endpoint === endpoint);
+    if (cursor === undefined) throw new Error(`the cursor of ${endpoint} was made and is not there`);
+    return cursor;
+  }
+
+  advance(endpoint: string, progress: Progress): void {
+    if (this.#closed) return;
+    const waiting = this.#progress.get(endpoint);
+    if (waiting !== undefined && waiting.toSeq !== progress.fromSeq) {
+      this.#postProgress();
+      this.#progress.set(endpoint, progress);
+    } else {
+      this.#progress.set(endpoint, waiting === undefined ? progress : joinProgress(waiting, progress));
+    }
+    this.#progressTimer ??= systemClock.after(PROGRESS_DELAY_MS, () => this.#postProgress());
+  }
+
+  removeCursor(endpoint: string): Promise<void> {
+    return this.#callWriter('removeCursor', endpoint);
+  }
+
+  async cursors(): Promise<Cursor[]> {
+    await this.#callWriter('settle');
+    return this.#readingThread().call('cursors');
+  }
+
+  async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
+    await this.#callWriter('settle');
+    return this.#readingThread().call('deadLetters', endpoint, limit);
+  }
+
+  discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): Promise<number> {
+    return this.#callWriter('discardDeadLetters', endpoint, ids, outcome);
+  }
+
+  receipts(): Promise<string[]> {
+    return this.#callWriter('receipts');
+  }
+
+  stats(): Promise<JournalStats> {
+    return this.#readingThread().call('stats');
+  }
+
+  configure(limits: JournalLimits): void {
+    this.#post({ kind: 'limits', limits });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#reader?.call('close').catch(() => undefined);
+    await this.#callWriter('close');
+    await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
+  }
+
+  /** Shared memory costs the receiving thread each time it is sent, so a slab of the pool is sent once. */
+  #isKnownSlab(id: number | undefined): boolean {
+    if (id === undefined) return false;
+    if (this.#knownSlabs.has(id)) return true;
+    this.#knownSlabs.add(id);
+    return false;
+  }
+
+  /** Cursors move with every delivery; the writer is told of several moves at once. */
+  #postProgress(): void {
+    const progress = this.#takeProgress();
+    if (progress.length > 0) this.#post({ kind: 'advance', progress });
+  }
+
+  #takeProgress(): ToldProgress[] {
+    this.#progressTimer?.cancel();
+    this.#progressTimer = undefined;
+    const told = [...this.#progress].map(([endpoint, progress]) => ({ endpoint, progress }));
+    this.#progress.clear();
+    return told;
+  }
+
+  #callWriter<Name extends keyof WriterCalls>(
+    method: Name,
+    ...args: Parameters<WriterCalls[Name]>
+  ): Promise<ReturnType<WriterCalls[Name]>> {
+    this.#postProgress();
+    return this.#writer.call(method, ...(args as never)) as Promise<ReturnType<WriterCalls[Name]>>;
+  }
+
+  #post(message: ToWriter): void {
+    this.#writer.worker.postMessage(message);
+  }
+
+  #readingThread(): Thread<ReaderCalls> {
+    this.#reader ??= new Thread<ReaderCalls>(startWorker('reader', { directory: this.#directory }));
+    return this.#reader;
+  }
+
+  async #give(found: WireRead): Promise<Batch> {
+    if (found.kind === 'damaged') {
+      this.#events.damaged(found);
+      this.#ahead.skip(found.firstSeq, endSeq(found));
+      await this.#callWriter('setAsideBatch', found.firstSeq, found.reason).catch(() => undefined);
+      throw new RelayError('JOURNAL_DAMAGED', `records ${found.firstSeq} to ${endSeq(found) - 1}: ${found.reason}`);
+    }
+    return {
+      firstSeq: found.firstSeq,
+      records: found.records,
+      lines: Buffer.from(found.lines.buffer, found.lines.byteOffset, found.lines.byteLength),
+      datasets: found.datasets,
+      receivedFirstMs: found.receivedFirstMs,
+      receivedLastMs: found.receivedLastMs,
+      release: () => {},
+    };
+  }
+
+  #receive(message: FromWriter): void {
+    switch (message.kind) {
+      case 'committed':
+        for (const { batch, resolve } of this.#appending.splice(0, message.batches)) {
+          this.#nextSeq = endSeq(batch);
+          if (batch.records > 0) this.#recent.add(batch);
+          else batch.slab.release();
+          resolve();
+        }
+        for (const listener of this.#commitListeners) listener(this.#nextSeq);
+        return;
+      case 'refused': {
+        const error = wireError(message.error);
+        for (const { reject } of this.#appending.splice(0, message.batches)) reject(error);
+        return;
+      }
+      case 'reclaimed':
+        this.#events.reclaimed(message);
+        return;
+      case 'full':
+        this.#events.full(message.full, message.reason);
+        return;
+      case 'inconsistent':
+        this.#events.inconsistent(message.endpoint, message.detail);
+        return;
+      case 'ready':
+      case 'failed':
+      case 'reply':
+        return;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '../../io/clock.ts';
+import type { Random } from '../../io/random.ts';
+import { nodeName } from '../../record/event-id.ts';
+import type { JournalIdentity } from '../journal.ts';
+import type { Sqlite } from './database.ts';
+
+const FILE = 'identity.json';
+
+const identitySchema = z.object({ node: z.string(), relayId: z.uuid(), bootSeconds: z.int() });
+
+/**
+ * Who this journal is. Kept twice, in the journal and in a small file beside it, so that neither a damaged journal nor a restored
+ * copy makes an `event.id` come twice: the boot number is always above both.
+ */
+export function takeIdentity(
+  directory: string,
+  database: Sqlite,
+  world: { clock: Clock; random: Random },
+): JournalIdentity {
+  const kept = [readFile(directory), readDatabase(database)].filter((identity) => identity !== undefined);
+  const lastBoot = Math.max(0, ...kept.map((identity) => identity.bootSeconds));
+  const identity: JournalIdentity = {
+    node: kept[0]?.node ?? nodeName(world.random.bytes(4)),
+    relayId: kept[0]?.relayId ?? randomUUID(),
+    bootSeconds: Math.max(Math.floor(world.clock.nowMs() / 1_000), lastBoot + 1),
+  };
+  writeFile(directory, identity);
+  database.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('identity', ?)").run(JSON.stringify(identity));
+  return identity;
+}
+
+function readDatabase(database: Sqlite): JournalIdentity | undefined {
+  const value = database.prepare("SELECT value FROM setting WHERE name = 'identity'").pluck().get();
+  return typeof value === 'string' ? parse(value) : undefined;
+}
+
+function readFile(directory: string): JournalIdentity | undefined {
+  const file = join(directory, FILE);
+  return existsSync(file) ? parse(readFileSync(file, 'utf8')) : undefined;
+}
+
+function parse(text: string): JournalIdentity | undefined {
+  try {
+    return identitySchema.parse(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function writeFile(directory: string, identity: JournalIdentity): void {
+  const file = join(directory, FILE);
+  const fresh = `${file}.new`;
+  const handle = openSync(fresh, 'w', 0o600);
+  writeSync(handle, `${JSON.stringify(identity)}\n`);
+  fsyncSync(handle);
+  closeSync(handle);
+  renameSync(fresh, file);
+}

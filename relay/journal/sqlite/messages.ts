@@ -1,0 +1,118 @@
+import type { StreamName } from '../../record/batch.ts';
+import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
+
+/** What passes between the main thread and the journal's threads. Batches pass as shared memory: nothing is copied. */
+
+export interface WireBatch {
+  readonly firstSeq: number;
+  readonly records: number;
+  /** The memory that holds the lines. Left out where the writer has seen a slab of this id before. */
+  readonly shared: SharedArrayBuffer | undefined;
+  readonly slabId: number | undefined;
+  readonly bytes: number;
+  readonly receivedFirstMs: number;
+  readonly receivedLastMs: number;
+  readonly eventFirstMs: number;
+  readonly eventLastMs: number;
+  readonly datasets: Readonly<Record<string, number>>;
+  readonly streams: readonly StreamName[];
+  readonly streamsCut: boolean;
+  readonly transient: boolean;
+  readonly receipts: readonly string[];
+  readonly continues: boolean;
+}
+
+export interface WriterOptions {
+  readonly directory: string;
+  readonly sync: 'full' | 'normal';
+  readonly compressionLevel: number;
+  readonly limits: JournalLimits;
+  readonly receiptsWindowMs: number;
+}
+
+/** Calls that get an answer. */
+export interface WriterCalls {
+  openCursor(endpoint: string, startAt: 'first' | 'end'): void;
+  removeCursor(endpoint: string): void;
+  discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
+  setAsideBatch(firstSeq: number, reason: string): void;
+  receipts(): string[];
+  settle(): void;
+  close(): void;
+}
+
+export interface ToldProgress {
+  readonly endpoint: string;
+  readonly progress: Progress;
+}
+
+export type ToWriter =
+  | { readonly kind: 'append'; readonly batch: WireBatch; readonly progress: readonly ToldProgress[] }
+  | { readonly kind: 'advance'; readonly progress: readonly ToldProgress[] }
+  | { readonly kind: 'limits'; readonly limits: JournalLimits }
+  | {
+      readonly kind: 'call';
+      readonly id: number;
+      readonly method: keyof WriterCalls;
+      readonly args: readonly unknown[];
+    };
+
+export interface WriterReady {
+  readonly nextSeq: number;
+  readonly node: string;
+  readonly relayId: string;
+  readonly bootSeconds: number;
+  readonly salvage: SalvageReport | undefined;
+}
+
+/** What was found when a damaged journal was set aside at start. */
+export interface SalvageReport {
+  readonly folder: string;
+  readonly reason: string;
+  readonly recordsSaved: number;
+  readonly recordsLost: number;
+  readonly batchesLost: number;
+}
+
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+}
+
+export type FromWriter =
+  | { readonly kind: 'ready'; readonly ready: WriterReady }
+  | { readonly kind: 'failed'; readonly error: WireError }
+  | { readonly kind: 'committed'; readonly endSeq: number; readonly batches: number }
+  | { readonly kind: 'refused'; readonly batches: number; readonly error: WireError }
+  | { readonly kind: 'reply'; readonly id: number; readonly value?: unknown; readonly error?: WireError }
+  | { readonly kind: 'reclaimed'; readonly firstSeq: number; readonly records: number; readonly owedRecords: number }
+  | { readonly kind: 'inconsistent'; readonly endpoint: string; readonly detail: string }
+  | { readonly kind: 'full'; readonly full: boolean; readonly reason: string };
+
+export interface ReaderCalls {
+  /** Batches from `fromSeq` on, up to about `bytesMax` of lines and not beyond `endSeq`. */
+  read(fromSeq: number, endSeq: number, bytesMax: number): WireRead[];
+  cursors(): Cursor[];
+  deadLetters(endpoint: string, limit: number): DeadLetter[];
+  stats(): JournalStats;
+  close(): void;
+}
+
+export type WireRead =
+  | {
+      readonly kind: 'batch';
+      readonly firstSeq: number;
+      readonly records: number;
+      readonly lines: Uint8Array<ArrayBuffer>;
+      readonly datasets: Readonly<Record<string, number>>;
+      readonly receivedFirstMs: number;
+      readonly receivedLastMs: number;
+    }
+  | { readonly kind: 'damaged'; readonly firstSeq: number; readonly records: number; readonly reason: string };
+
+export type ToReader = {
+  readonly kind: 'call';
+  readonly id: number;
+  readonly method: keyof ReaderCalls;
+  readonly args: readonly unknown[];
+};

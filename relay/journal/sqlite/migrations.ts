@@ -1,0 +1,89 @@
+/**
+ * The journal's tables, as numbered steps. A step that has been released is never changed; a new one is added.
+ *
+ * - `batch`: one row a batch. `payload` comes last, so that the columns before it are read without it. `hash_of` says what
+ *   `payload_hash` was made of: the record lines ('lines', small batches, which are merged later) or the payload as it stands
+ *   here ('payload', large ones). `members` is there once small batches were merged: pairs of (records, bytes), in order.
+ * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
+ *   come into it when they are merged; until then they are few, and at the end.
+ * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE batch (
+    first_seq INTEGER PRIMARY KEY,
+    records INTEGER NOT NULL,
+    line_bytes INTEGER NOT NULL,
+    payload_bytes INTEGER NOT NULL,
+    received_first_ms INTEGER NOT NULL,
+    received_last_ms INTEGER NOT NULL,
+    event_first_ms INTEGER NOT NULL,
+    event_last_ms INTEGER NOT NULL,
+    transient INTEGER NOT NULL,
+    datasets TEXT NOT NULL,
+    streams TEXT NOT NULL,
+    streams_cut INTEGER NOT NULL,
+    encoding TEXT NOT NULL CHECK (encoding IN ('plain', 'zstd')),
+    hash_of TEXT NOT NULL CHECK (hash_of IN ('lines', 'payload')),
+    members BLOB,
+    payload_hash BLOB NOT NULL,
+    chain_hash BLOB NOT NULL,
+    payload BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX batch_summary ON batch (first_seq, records, line_bytes, payload_bytes, received_first_ms, received_last_ms);
+
+  CREATE INDEX batch_transient ON batch (first_seq) WHERE transient = 1;
+
+  CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE batch_stream (
+    stream_id INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,
+    PRIMARY KEY (stream_id, first_seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE gap (
+    first_seq INTEGER PRIMARY KEY,
+    records INTEGER NOT NULL,
+    line_bytes INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    chain_before BLOB NOT NULL,
+    chain_after BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE cursor (
+    endpoint TEXT PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    start_seq INTEGER NOT NULL,
+    delivered INTEGER NOT NULL DEFAULT 0,
+    filtered INTEGER NOT NULL DEFAULT 0,
+    dead_lettered INTEGER NOT NULL DEFAULT 0,
+    dropped INTEGER NOT NULL DEFAULT 0,
+    purged INTEGER NOT NULL DEFAULT 0
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE dead_letter (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    endpoint TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    line BLOB NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX dead_letter_seq ON dead_letter (endpoint, seq);
+
+  CREATE TABLE receipt (key TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX receipt_at ON receipt (at_ms);
+
+  CREATE TABLE damaged (
+    first_seq INTEGER PRIMARY KEY,
+    records INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    payload BLOB
+  ) STRICT;
+  `,
+];

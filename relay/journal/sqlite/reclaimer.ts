@@ -1,0 +1,133 @@
+import { statSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../io/clock.ts';
+import type { JournalLimits } from '../journal.ts';
+import { JOURNAL_FILE, type Sqlite, type Statement } from './database.ts';
+import type { Gaps } from './gaps.ts';
+
+/** Batches removed in one transaction, so that no writer waits long. */
+const BATCHES_PER_STEP = 32;
+/** How long a look at the disk's free space holds. */
+const FREE_SPACE_VALID_MS = 1_000;
+
+export interface Reclaimed {
+  readonly firstSeq: number;
+  readonly records: number;
+  /** Of them, those that some endpoint had not got yet. */
+  readonly owedRecords: number;
+}
+
+interface Candidate {
+  readonly first_seq: number;
+  readonly records: number;
+  readonly line_bytes: number;
+  readonly payload_bytes: number;
+  readonly chain_hash: Buffer;
+}
+
+/**
+ * Keeps the journal within its limits. `block` takes back only what every endpoint has; `drop_oldest` takes also what is still
+ * owed. Batches of datasets that are not to be stored go as soon as every endpoint has them.
+ */
+export class Reclaimer {
+  readonly #directory: string;
+  readonly #database: Sqlite;
+  readonly #gaps: Gaps;
+  readonly #clock: Clock;
+  readonly #pageBytes: number;
+  readonly #oldest: Statement;
+  readonly #transient: Statement;
+  readonly #lowestCursor: Statement;
+  #freeBytes = Number.POSITIVE_INFINITY;
+  #freeReadMs = Number.NEGATIVE_INFINITY;
+  limits: JournalLimits;
+
+  constructor(options: { directory: string; database: Sqlite; gaps: Gaps; clock: Clock; limits: JournalLimits }) {
+    this.#directory = options.directory;
+    this.#database = options.database;
+    this.#gaps = options.gaps;
+    this.#clock = options.clock;
+    this.limits = options.limits;
+    this.#pageBytes = Number(this.#database.pragma('page_size', { simple: true }));
+    const columns = 'first_seq, records, line_bytes, payload_bytes, chain_hash';
+    this.#oldest = this.#database.prepare(`SELECT ${columns} FROM batch ORDER BY first_seq LIMIT ?`);
+    this.#transient = this.#database.prepare(
+      `SELECT ${columns} FROM batch INDEXED BY batch_transient WHERE transient = 1 AND first_seq + records <= ?
+       ORDER BY first_seq LIMIT ?`,
+    );
+    this.#lowestCursor = this.#database.prepare('SELECT min(seq) FROM cursor').pluck();
+  }
+
+  /** Bytes of the pages in use, and of the write-ahead log. */
+  usedBytes(): number {
+    const pages = Number(this.#database.pragma('page_count', { simple: true }));
+    const free = Number(this.#database.pragma('freelist_count', { simple: true }));
+    return (pages - free) * this.#pageBytes + this.#walBytes();
+  }
+
+  /** Why there is no room for so many bytes more; undefined where there is. */
+  shortage(incomingBytes: number): string | undefined {
+    const { bytesMax, freeBytesMin } = this.limits;
+    const used = this.usedBytes();
+    if (bytesMax > 0 && used + incomingBytes > bytesMax)
+      return `the journal holds ${used} of the ${bytesMax} bytes that journal.max_bytes allows`;
+    // Free pages inside the file are used first, so they count as free space.
+    const free =
+      this.#readFreeBytes() + Number(this.#database.pragma('freelist_count', { simple: true })) * this.#pageBytes;
+    if (free - incomingBytes < freeBytesMin)
+      return `the disk has ${free} bytes left, less than journal.min_free_bytes (${freeBytesMin})`;
+    return undefined;
+  }
+
+  /** Removes some of the oldest batches, as the policy allows. Undefined where there is nothing that may go. Within a transaction. */
+  makeRoom(): Reclaimed | undefined {
+    const lowest = this.#lowest();
+    const candidates = (this.#oldest.all(BATCHES_PER_STEP) as Candidate[]).filter(
+      (batch) => this.limits.whenFull === 'drop_oldest' || batch.first_seq + batch.records <= lowest,
+    );
+    return this.#remove(candidates, 'quota', lowest);
+  }
+
+  /** Removes batches that were kept only until every endpoint had them. Within a transaction. */
+  removeTransient(): Reclaimed | undefined {
+    const lowest = this.#lowest();
+    return this.#remove(this.#transient.all(lowest, BATCHES_PER_STEP) as Candidate[], 'transient', lowest);
+  }
+
+  #remove(batches: readonly Candidate[], reason: 'quota' | 'transient', lowest: number): Reclaimed | undefined {
+    const first = batches[0];
+    if (first === undefined) return undefined;
+    let records = 0;
+    let owedRecords = 0;
+    for (const batch of batches) {
+      this.#gaps.remove(batch, reason);
+      records += batch.records;
+      owedRecords += Math.max(0, batch.first_seq + batch.records - Math.max(lowest, batch.first_seq));
+    }
+    return { firstSeq: first.first_seq, records, owedRecords };
+  }
+
+  /** The first record that some endpoint still waits for; with no endpoint at all nothing is owed. */
+  #lowest(): number {
+    const seq = this.#lowestCursor.get();
+    return typeof seq === 'number' ? seq : Number.MAX_SAFE_INTEGER;
+  }
+
+  #walBytes(): number {
+    try {
+      return statSync(join(this.#directory, `${JOURNAL_FILE}-wal`)).size;
+    } catch {
+      return 0;
+    }
+  }
+
+  #readFreeBytes(): number {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#freeReadMs > FREE_SPACE_VALID_MS) {
+      const disk = statfsSync(this.#directory);
+      this.#freeBytes = disk.bavail * disk.bsize;
+      this.#freeReadMs = nowMs;
+    }
+    return this.#freeBytes;
+  }
+}

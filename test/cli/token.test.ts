@@ -1,0 +1,68 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { TokenFile } from '../../relay/admin/tokens.ts';
+import { tokenCommand } from '../../relay/cli/token.ts';
+import { CliHarness } from '../support/cli-harness.ts';
+import { oneInput } from '../support/config.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+function cliIn(folder: string): CliHarness {
+  writeFileSync(join(folder, 'config.yaml'), `${oneInput}data_dir: var\n`);
+  return new CliHarness(folder);
+}
+
+test('a token is printed alone on standard output, and works', async () => {
+  using folder = temporaryFolder();
+  const cli = cliIn(folder.path);
+
+  expect(await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'ingest')).toBe(0);
+
+  expect(cli.stdout).toMatch(/^spw_\S+\n$/);
+  expect(cli.stderr).toContain('shown this once');
+  const file = new TokenFile(join(folder.path, 'var', 'tokens.json'), cli.context);
+  expect(file.authenticate(cli.stdout.trim())).toMatchObject({ name: 'runners', role: 'ingest' });
+});
+
+test('the list shows names and roles, never a token or a hash', async () => {
+  using folder = temporaryFolder();
+  const cli = cliIn(folder.path);
+  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'ingest', '--json');
+  const { token } = JSON.parse(cli.stdout) as { token: string };
+
+  expect(await cli.run([tokenCommand], 'token', 'list')).toBe(0);
+  expect(cli.stdout).toMatch(/^NAME +ROLE +CREATED +ID\nrunners {2}ingest {2}\d{4}-.*Z {2}[0-9a-f]{16}\n$/);
+  expect(cli.stdout).not.toContain(token.slice(21));
+
+  expect(await cli.run([tokenCommand], 'token', 'list', '--json')).toBe(0);
+  expect(Object.keys((JSON.parse(cli.stdout) as object[])[0]!)).toEqual(['id', 'name', 'role', 'created_at']);
+});
+
+test('a token can be removed, once', async () => {
+  using folder = temporaryFolder();
+  const cli = cliIn(folder.path);
+  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'ingest');
+
+  expect(await cli.run([tokenCommand], 'token', 'remove', 'runners')).toBe(0);
+  expect(await cli.run([tokenCommand], 'token', 'remove', 'runners')).toBe(1);
+  expect(await cli.run([tokenCommand], 'token', 'list')).toBe(0);
+  expect(cli.stderr).toBe('There is no token.\n');
+});
+
+test.each([
+  [[]],
+  [['ad', 'x']],
+  [['add']],
+  [['add', 'x']],
+  [['add', 'x', '--role', 'root']],
+  [['add', 'a b', '--role', 'viewer']],
+  [['list', 'x']],
+  [['remove']],
+  [['remove', 'x', 'y']],
+])('token %s is a wrong command line', async (words) => {
+  using folder = temporaryFolder();
+  const cli = cliIn(folder.path);
+
+  expect(await cli.run([tokenCommand], 'token', ...words)).toBe(2);
+  expect(cli.stdout).toBe('');
+});
