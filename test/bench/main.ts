@@ -10,6 +10,7 @@ import type { Contender } from './contenders/contender.ts';
 import { roster } from './contenders/roster.ts';
 import { figure } from './table.ts';
 import { machine } from './machine.ts';
+import { killAllPrograms } from './processes.ts';
 import { readOptions, type BenchOptions, type Case } from './options.ts';
 import { render, runCase, type CaseResult } from './run-case.ts';
 
@@ -28,6 +29,13 @@ async function main(options: BenchOptions): Promise<number> {
   for (const { name, about } of chosen) console.log(`  ${name}: ${about}`);
 
   await using bench = new Bench(options.directory);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      killAllPrograms();
+      bench.removeFiles();
+      process.exit(130);
+    });
+  }
   const results: Record<string, CaseResult> = {};
   const run: Runner = async (key, ratiosOf, ...rest) => {
     const [title, contenders, repeats, measure] = rest;

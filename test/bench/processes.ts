@@ -15,6 +15,13 @@ export interface Command {
 const TICKS_PER_SECOND = 100;
 const STOP_TIMEOUT_MS = 20_000;
 
+const running = new Set<ChildProcess>();
+
+/** Ends what is under test at once: for when the benchmark itself is told to end. */
+export function killAllPrograms(): void {
+  for (const process of running) process.kill('SIGKILL');
+}
+
 /** A program under test, with its output in a file; ended by its own pid, never by name. */
 export class Program implements AsyncDisposable {
   readonly #process: ChildProcess;
@@ -29,6 +36,8 @@ export class Program implements AsyncDisposable {
       stdio: ['ignore', output, output],
     });
     this.#process.on('error', () => {});
+    running.add(this.#process);
+    this.#process.on('exit', () => running.delete(this.#process));
     closeSync(output);
   }
 
