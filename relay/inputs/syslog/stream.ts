@@ -20,7 +20,7 @@ export class SyslogStreamInput implements Input {
   readonly #options: SyslogOptions;
   readonly #context: InputContext;
   readonly #records: SyslogRecords;
-  readonly #sessions = new Set<StreamSession>();
+  readonly #sessions = new Map<Socket, StreamSession>();
   readonly #unfinished = new Set<StreamSession>();
   readonly #paused = new Set<Socket>();
   #server: StreamServer | undefined;
@@ -45,6 +45,7 @@ export class SyslogStreamInput implements Input {
       handshakeTimeoutMs: given.handshake_timeout_ms,
       idleTimeoutMs: given.idle_timeout_ms,
       onConnection: (socket, peer) => this.#open(socket, peer),
+      onData: (socket, chunk) => this.#receive(socket, chunk),
       onRefused: (reason) => counters.refused(reason),
     });
     const address = await server.start();
@@ -60,27 +61,28 @@ export class SyslogStreamInput implements Input {
     this.#sweep?.cancel();
     server.refuseNew();
     await this.#drain();
-    for (const session of this.#sessions) session.end();
+    for (const session of this.#sessions.values()) session.end();
     await server.stop();
   }
 
   #open(socket: Socket, { address }: Peer): void {
     const { counters } = this.#context;
     const session = new StreamSession(socket, address, this.#options.message_bytes_max, this.#context, this.#records);
-    this.#sessions.add(session);
+    this.#sessions.set(socket, session);
     counters.connections++;
     counters.connectionsTotal++;
-    socket.on('data', (chunk: Buffer) => this.#receive(session, chunk));
     socket.once('close', () => {
       counters.connections--;
-      this.#sessions.delete(session);
+      this.#sessions.delete(socket);
       this.#unfinished.delete(session);
       this.#paused.delete(socket);
       session.end();
     });
   }
 
-  #receive(session: StreamSession, chunk: Buffer): void {
+  #receive(socket: Socket, chunk: Buffer): void {
+    const session = this.#sessions.get(socket);
+    if (session === undefined) return;
     const fault = session.receive(chunk);
     if (fault !== undefined) {
       this.#context.counters.refused(fault);
@@ -123,7 +125,7 @@ export class SyslogStreamInput implements Input {
     const until = clock.monotonicMs() + DRAIN_MAX_MS;
     for (let before = -1; clock.monotonicMs() < until && this.#sessions.size > 0;) {
       let bytes = 0;
-      for (const { socket } of this.#sessions) bytes += socket.bytesRead;
+      for (const socket of this.#sessions.keys()) bytes += socket.bytesRead;
       if (bytes === before && this.#paused.size === 0) return;
       before = bytes;
       await sleep(clock, DRAIN_QUIET_MS);

@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Delivery, DeliveryLimits, Output } from '../../component/output.ts';
 import { RelayError } from '../../errors.ts';
-import { sleep } from '../../io/clock.ts';
+import { sleep, type Timer } from '../../io/clock.ts';
 import { networkError } from '../../io/network-error.ts';
+import { tcpProgress, type TcpProgress } from '../../io/tcp-progress.ts';
 import { givenUp, openSocket, type Target } from './target.ts';
 
 export interface TcpOptions {
@@ -13,10 +14,19 @@ export interface TcpOptions {
   readonly writeStallTimeoutMs: number;
   /** Told of each connection that ended otherwise than by `close`. */
   readonly connectionLost: () => void;
+  /** What is known of bytes on their way; a test brings its own. */
+  readonly progress?: (socket: Socket) => Promise<TcpProgress | undefined>;
 }
 
 /** How long `close` waits for what the kernel was given to reach the peer. */
 const CLOSE_TIMEOUT_MS = 2_000;
+/** While the peer's kernel has not confirmed everything, ours is asked this often how it goes. */
+const PROGRESS_INTERVAL_MS = 1_000;
+/**
+ * After so many retransmissions without an answer (6 s where the round trip is short) the peer is taken to be gone. Left to itself the
+ * kernel goes on for 15 minutes, and all that time takes more lines from us.
+ */
+const RETRANSMISSIONS_MAX = 5;
 
 /** Logstash's tcp input with its json_lines codec: the stored lines as they are, and no acknowledgement. */
 export class TcpOutput implements Output {
@@ -72,6 +82,8 @@ class Connection {
   #failure: RelayError | undefined;
   #closing = false;
   #writesPending = 0;
+  /** Runs while bytes are on their way. */
+  #watch: Timer | undefined;
 
   constructor(socket: Socket, options: TcpOptions, forget: () => void) {
     this.#socket = socket;
@@ -98,6 +110,7 @@ class Connection {
       );
       signal.addEventListener('abort', abandon);
       this.#writesPending++;
+      this.#watch ??= target.clock.every(PROGRESS_INTERVAL_MS, () => void this.#checkProgress());
       this.#socket.write(lines, (error) => {
         this.#writesPending--;
         stall.cancel();
@@ -108,10 +121,28 @@ class Connection {
     });
   }
 
+  /** Finds a peer that has vanished without a word: nothing else tells, where nobody acknowledges. */
+  async #checkProgress(): Promise<void> {
+    const { progress = tcpProgress, target } = this.#options;
+    const bytesWritten = this.#socket.bytesWritten;
+    const found = await progress(this.#socket);
+    if (found !== undefined && found.retransmissions >= RETRANSMISSIONS_MAX) {
+      this.#fail(new RelayError('OUTPUT_TIMEOUT', `${target.url} confirms nothing any more`));
+    }
+    const arrived = found === undefined || found.unconfirmedBytes === 0;
+    if (arrived && this.#writesPending === 0 && bytesWritten === this.#socket.bytesWritten) this.#unwatch();
+  }
+
+  #unwatch(): void {
+    this.#watch?.cancel();
+    this.#watch = undefined;
+  }
+
   async close(): Promise<void> {
     if (this.#failure !== undefined || this.#closing) return;
     this.#closing = true;
     this.#forget();
+    this.#unwatch();
     // Lines that are still ours to send may be reused by their owner as soon as we give them up: not one byte more of them is sent.
     if (this.#writesPending > 0) return this.#fail(givenUp(this.#options.target));
     const enough = new AbortController();
@@ -125,6 +156,7 @@ class Connection {
   #fail(error: RelayError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#unwatch();
     this.#socket.destroy();
     if (this.#closing) return;
     this.#forget();

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../relay/io/clock.ts';
+import { TcpOutput } from '../../../relay/outputs/logstash/tcp.ts';
 import { Certificates } from '../../support/certificates.ts';
 import { LogstashOutputHarness, recordsFrom, recordsOf } from '../../support/logstash-output.ts';
 import { LogstashTcpStandIn } from '../../support/logstash-tcp-stand-in.ts';
@@ -122,6 +124,35 @@ test('a peer that accepts and does not read holds the delivery up, and is given 
 
   await expect(delivered).rejects.toMatchObject({ code: 'OUTPUT_TIMEOUT', disposition: 'retry' });
   expect(peers.harness.connectionsLost).toBe(1);
+});
+
+test('a peer that has vanished without a word is noticed, and told of', async () => {
+  await using logstash = await LogstashTcpStandIn.start();
+  let connectionsLost = 0;
+  let retransmissions = 0;
+  const output = new TcpOutput({
+    target: {
+      url: 'tcp://here',
+      host: '127.0.0.1',
+      port: logstash.port,
+      tls: undefined,
+      connectTimeoutMs: 1_000,
+      clock: systemClock,
+    },
+    limits: { recordsMax: 10, bytesMax: 1_000, inFlightMax: 1 },
+    writeStallTimeoutMs: 1_000,
+    connectionLost: () => connectionsLost++,
+    progress: async () => ({ unconfirmedBytes: 9, retransmissions: retransmissions++ }),
+  });
+  const signal = new AbortController().signal;
+  await output.deliver(recordsFrom(1, 1), signal);
+
+  await vi.waitFor(() => expect(connectionsLost).toBe(1), { timeout: 10_000 });
+
+  expect(retransmissions).toBe(6);
+  await output.deliver(recordsFrom(1, 1), signal);
+  await output.close();
+  expect(logstash.server.connectionsTotal).toBe(2);
 });
 
 test('close gives up what the peer does not read', async () => {
