@@ -22,6 +22,10 @@ export class ShiftedClock implements Clock {
     return systemClock.after(delayMs, callback);
   }
 
+  soon(callback: () => void): void {
+    systemClock.soon(callback);
+  }
+
   every(intervalMs: number, callback: () => void): Timer {
     return systemClock.every(intervalMs, callback);
   }

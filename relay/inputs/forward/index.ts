@@ -8,7 +8,8 @@ import { SenderRecordWriter } from '../../record/sender-record.ts';
 import { Handshake, type Credentials } from './handshake.ts';
 import { options, type ForwardOptions } from './options.ts';
 import { MessageRecorder } from './record.ts';
-import { ForwardSession, type SessionContext } from './session.ts';
+import type { SessionContext } from './session-context.ts';
+import { ForwardSession } from './session.ts';
 import { Unpacker } from './unpack.ts';
 
 export const forward = defineInput({
