@@ -1,6 +1,6 @@
 import type { Accepted } from '../component/input.ts';
 import { RelayError } from '../errors.ts';
-import type { Clock, Timer } from '../io/clock.ts';
+import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { BuiltBatch } from '../record/batch.ts';
 import { BatchBuilder } from '../record/batch-builder.ts';
@@ -23,9 +23,10 @@ export interface AcceptorOptions {
   readonly patienceMs: number;
 }
 
-/** A batch is built in one of these; half of it is the usual size of a batch, the rest is room for one long record. */
-const SLAB_BYTES = 1_048_576;
-const SLABS_IDLE_MAX = 24;
+/** A batch is built in a slab of its own size and so much more: room for the record that fills it. */
+const SLAB_ROOM_BYTES = 131_072;
+/** Slabs kept for re-use: enough for all that may be on its way and for what the journal keeps in memory, so that none is made anew. */
+const SLABS_IDLE_MAX = 128;
 const RECEIPTS_MAX = 200_000;
 /** After the journal refused a batch it is offered again at this interval. */
 const RETRY_INTERVAL_MS = 500;
@@ -72,7 +73,7 @@ export class Acceptor {
     const { journal, clock } = options;
     this.#durableSeq = journal.nextSeq;
     this.#builder = new BatchBuilder({
-      pool: new SlabPool({ slabBytes: SLAB_BYTES, idleMax: SLABS_IDLE_MAX }),
+      pool: new SlabPool({ slabBytes: options.batchBytesMax + SLAB_ROOM_BYTES, idleMax: SLABS_IDLE_MAX }),
       idPrefix: eventIdPrefix(journal.identity.node, journal.identity.bootSeconds),
       firstSeq: journal.nextSeq,
       bytesMax: options.batchBytesMax,
@@ -80,7 +81,7 @@ export class Acceptor {
       onSealed: (batch) => this.#send(batch),
     });
     this.#timers.push(
-      clock.every(options.receiptsWindowMs / 2, () => this.#receipts.rotate()),
+      clock.every(options.receiptsWindowMs, () => this.#receipts.rotate()),
       clock.every(1_000, () => this.#losePatience()),
     );
   }
@@ -116,7 +117,7 @@ export class Acceptor {
   }
 
   /** See `InputContext.accept`. */
-  accept(write: () => number, key: string | undefined, onRepeat: () => void): Promise<Accepted> {
+  async accept(write: () => number, key: string | undefined, onRepeat: () => void): Promise<Accepted> {
     if (key !== undefined) {
       const known = this.#known(key);
       if (known !== undefined) {
@@ -124,18 +125,27 @@ export class Acceptor {
         return known;
       }
     }
-    if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
-    if (this.congested)
-      return Promise.reject(new RelayError('JOURNAL_FULL', 'the journal is busy; too much waits to be committed'));
-    this.#builder.touch();
-    this.#builder.beginRequest();
-    const records = write();
-    this.#builder.endRequest(records > 0 ? key : undefined);
-    if (records === 0) return Promise.resolve({ records, repeat: false });
+    if (this.#refusal !== undefined) throw this.#refusal;
+    if (this.congested) throw new RelayError('JOURNAL_FULL', 'the journal is busy; too much waits to be committed');
+    const records = this.#request(write, key);
+    if (records === 0) return { records, repeat: false };
     const endSeq = this.#builder.nextSeq;
     if (key !== undefined) this.#underWay.set(key, { endSeq, records });
     this.flush();
-    return this.#durable(endSeq).then(() => ({ records, repeat: false }));
+    await this.#durable(endSeq);
+    return { records, repeat: false };
+  }
+
+  #request(write: () => number, key: string | undefined): number {
+    let records = 0;
+    this.#builder.touch();
+    this.#builder.beginRequest();
+    try {
+      records = write();
+    } finally {
+      this.#builder.endRequest(records > 0 ? key : undefined);
+    }
+    return records;
   }
 
   /** Has what was recorded committed soon: at once where no commit is under way, else with the next one. */
@@ -167,13 +177,17 @@ export class Acceptor {
 
   /** Waits until everything recorded is durable, or `deadlineMs` has passed. Returns what was not durable by then. */
   async drain(deadlineMs: number): Promise<number> {
+    this.#gatherTimer?.cancel();
+    this.#gatherTimer = undefined;
     this.#builder.seal();
     const end = this.#builder.nextSeq;
     if (end > this.#durableSeq) {
+      const enough = new AbortController();
       await Promise.race([
         this.#durable(end).catch(() => undefined),
-        new Promise<void>((resolve) => this.#options.clock.after(deadlineMs, resolve)),
+        sleep(this.#options.clock, deadlineMs, enough.signal),
       ]);
+      enough.abort();
     }
     for (const timer of this.#timers) timer.cancel();
     this.#retryTimer?.cancel();
@@ -213,7 +227,7 @@ export class Acceptor {
       this.#unanswered++;
       this.#options.journal.append(batch).then(
         () => this.#committed(batch),
-        (error: unknown) => this.#refused(error),
+        (error: unknown) => this.#refused(batch, error),
       );
     }
   }
@@ -234,6 +248,8 @@ export class Acceptor {
       this.#relief.resolve();
       this.#relief = undefined;
     }
+    // What was sealed while the journal took nothing has not been offered yet.
+    this.#post();
     if (this.#sealed.length === 0) this.#continue();
   }
 
@@ -252,12 +268,14 @@ export class Acceptor {
     });
   }
 
-  #refused(error: unknown): void {
+  #refused(batch: BuiltBatch, error: unknown): void {
     this.#unanswered--;
-    this.#refusal =
+    const refusal =
       error instanceof RelayError
         ? error
         : new RelayError('JOURNAL_WRITE_FAILED', 'the journal failed', { cause: error });
+    // The first of those posted says why; the others are refused because it was.
+    if (batch === this.#sealed[0] || this.#refusal === undefined) this.#refusal = refusal;
     // All that was posted after the first refused batch is refused too; then it is offered again, in the same order.
     if (this.#unanswered > 0 || this.#refusal.disposition === 'stop') return;
     this.#posted = 0;

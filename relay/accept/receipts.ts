@@ -18,7 +18,7 @@ export class Receipts {
     return this.#current.has(key) || this.#previous.has(key);
   }
 
-  /** Forgets what was there before the last call. To be called each half window. */
+  /** Forgets what was there before the last call. Called once each window, so that a key is kept for one window at least. */
   rotate(): void {
     this.#previous = this.#current;
     this.#current = new Set();

@@ -4,6 +4,7 @@ import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, Progress } from '../journal/journal.ts';
 import { endSeq, type Batch } from '../record/batch.ts';
+import { lineOffsets } from '../record/lines.ts';
 import { nextDelayMs } from './backoff.ts';
 import type { DeliveryEvents } from './events.ts';
 import { Health } from './health.ts';
@@ -33,6 +34,9 @@ export interface DispatcherOptions {
   readonly reminderIntervalMs: number;
   readonly rateLimit: RateLimit;
   readonly cursorSeq: number;
+  /** Dead letters that the endpoint has already, and how many it may have before delivery waits for an operator. */
+  readonly deadLetters: number;
+  readonly deadLettersMax: number;
   /** Takes nothing from this place on: for an endpoint that is being retired. */
   readonly untilSeq: number | undefined;
 }
@@ -42,6 +46,10 @@ const DOWN_AFTER_FAILURES = 5;
 const CAUGHT_UP_RECORDS = 1_000;
 const CONFIRM_INTERVAL_MS = 1_000;
 const READ_RETRY_MS = 1_000;
+/** How often it is looked whether an operator has made room for dead letters. */
+const DEAD_LETTERS_CHECK_MS = 10_000;
+/** An output that does not give up at once when it is told to is not waited for longer than this. */
+const ABORT_GRACE_MS = 1_000;
 
 /**
  * Keeps one endpoint fed: reads on from its cursor, sends, moves the cursor, waits out failures for as long as they last. One of
@@ -58,12 +66,11 @@ export class Dispatcher {
   /** Up to where records were read from the journal. */
   #position: number;
   #cursor: number;
-  /** Failed attempts since the last success. */
+  /** Failed attempts since the last success; what was in flight together counts as one. */
   #failures = 0;
+  #lastFailure: RelayError | undefined;
   #mustWait = false;
-  /** The journal's end at which a read found nothing: what lay before it has gone. */
-  #dryUpTo = 0;
-  #oldestReceivedMs: number | undefined;
+  #deadLetters: number;
   #paused = false;
   #wake = Promise.withResolvers<void>();
   readonly #abort = new AbortController();
@@ -76,6 +83,7 @@ export class Dispatcher {
     this.#options = options;
     this.#position = options.cursorSeq;
     this.#cursor = options.cursorSeq;
+    this.#deadLetters = options.deadLetters;
     this.#unconfirmed = new Unconfirmed({
       recordsMax: options.acknowledged ? 0 : options.resendRecords,
       holdMs: options.acknowledged ? 0 : options.resendHoldMs,
@@ -87,7 +95,7 @@ export class Dispatcher {
       policy: { downAfterMs: options.downAfterMs, downAfterFailures: DOWN_AFTER_FAILURES },
       backlog: () => ({
         backlogRecords: Math.max(0, this.#endSeq - this.#cursor),
-        oldestReceivedMs: this.#oldestReceivedMs,
+        oldestReceivedMs: (this.#window.first ?? this.#queued[0])?.receivedFirstMs,
       }),
     });
   }
@@ -103,16 +111,14 @@ export class Dispatcher {
 
   /** True where nothing waits and nothing is under way. */
   get idle(): boolean {
-    return this.#window.length === 0 && this.#position >= this.#endSeq;
+    return this.#window.length === 0 && this.#queued.length === 0 && this.#position >= this.#endSeq;
   }
 
   start(): void {
     const { journal, clock, reminderIntervalMs } = this.#options;
     this.#endCommits = journal.onCommit(() => this.#wake.resolve());
-    this.#timers.push(
-      clock.every(CONFIRM_INTERVAL_MS, () => this.#confirm()),
-      clock.every(reminderIntervalMs, () => this.health.remind()),
-    );
+    this.#timers.push(clock.every(reminderIntervalMs, () => this.health.remind()));
+    if (!this.#options.acknowledged) this.#timers.push(clock.every(CONFIRM_INTERVAL_MS, () => this.#confirm()));
     this.#loop = this.#run();
   }
 
@@ -120,8 +126,11 @@ export class Dispatcher {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping.abort();
     this.#wake.resolve();
-    const cut = this.#options.clock.after(deadlineMs, () => this.#abort.abort());
-    await this.#loop;
+    const { clock } = this.#options;
+    const ended = new AbortController();
+    const cut = clock.after(deadlineMs, () => this.#abort.abort());
+    await Promise.race([this.#loop, sleep(clock, deadlineMs + ABORT_GRACE_MS, ended.signal)]);
+    ended.abort();
     cut.cancel();
     for (const timer of this.#timers) timer.cancel();
     this.#endCommits?.();
@@ -139,15 +148,25 @@ export class Dispatcher {
     this.#wake.resolve();
   }
 
-  /** A connection without acknowledgements was lost: what was sent last is sent again. */
+  /** A connection without acknowledgements was lost: what was sent last is sent again, after a pause. */
   connectionLost(): void {
-    if (this.#options.acknowledged) return;
+    // A peer that takes everything and hangs up each time must not be offered the same records as fast as it can hang up.
+    if (this.sendAgain() > 0)
+      this.#attemptFailed(
+        new RelayError('OUTPUT_CONNECTION_LOST', 'the connection was lost before what went over it could have arrived'),
+      );
+  }
+
+  /** Has all that may not have arrived sent again, over the output that is in use then. Returns how many records that are. */
+  sendAgain(): number {
+    if (this.#options.acknowledged || this.#stopping.signal.aborted) return 0;
     const again = this.#unconfirmed.clear();
     if (again > 0) this.#options.events.sentAgain(this.#options.endpoint, again);
     this.#forgetQueued();
     this.#window.clear();
     this.#position = this.#cursor;
     this.#wake.resolve();
+    return again;
   }
 
   async #run(): Promise<void> {
@@ -157,14 +176,24 @@ export class Dispatcher {
         await this.#wake.promise;
       } else if (this.#mustWait) {
         await this.#waitOutFailure();
+      } else if (this.#deadLettersFull) {
+        await this.#waitForOperator();
       } else {
         await this.#fill();
-        if (this.#stopping.signal.aborted) break;
         this.#sendWaiting();
-        if (!this.#canFill() && !this.#mustWait) await this.#idleUntilNext();
+        if (!this.#canFill() && !this.#halted) await this.#idleUntilNext();
       }
     }
     await Promise.allSettled(this.#sending);
+  }
+
+  /** True where nothing more may be sent for now. */
+  get #halted(): boolean {
+    return this.#stopping.signal.aborted || this.#paused || this.#mustWait || this.#deadLettersFull;
+  }
+
+  get #deadLettersFull(): boolean {
+    return this.#deadLetters >= Math.max(1, this.#options.deadLettersMax);
   }
 
   /** The place after the last record that is there for this endpoint. */
@@ -172,14 +201,10 @@ export class Dispatcher {
     return Math.min(this.#options.journal.nextSeq, this.#options.untilSeq ?? Number.MAX_SAFE_INTEGER);
   }
 
-  /** Nothing can be read and nothing be sent until a delivery is answered or more is committed. */
+  /** Nothing can be read and nothing be sent until a delivery is answered or more is committed: both wake. */
   async #idleUntilNext(): Promise<void> {
-    if (this.#sending.size > 0) {
-      await Promise.race([...this.#sending, this.#wake.promise]);
-      return;
-    }
-    if (this.#window.hasWaiting()) return;
-    if (this.health.state.name === 'recovering' && this.#caughtUp()) this.health.succeeded(true);
+    if (this.#sending.size === 0 && this.health.state.name === 'recovering' && this.#caughtUp())
+      this.health.succeeded(true);
     await this.#wake.promise;
   }
 
@@ -187,7 +212,8 @@ export class Dispatcher {
   async #waitOutFailure(): Promise<void> {
     await Promise.allSettled(this.#sending);
     this.#mustWait = false;
-    const failure = this.health.lastFailure!;
+    const failure = this.#lastFailure;
+    if (failure === undefined || this.#stopping.signal.aborted) return;
     const { clock, random, events, endpoint, backoffMinMs, backoffMaxMs } = this.#options;
     const elsewhere = this.#options.onFailure();
     const delayMs = elsewhere
@@ -202,17 +228,36 @@ export class Dispatcher {
     await sleep(clock, delayMs, this.#stopping.signal);
   }
 
+  /** Somebody must look at the dead letters before there may be more of them. */
+  async #waitForOperator(): Promise<void> {
+    const { clock, events, endpoint, journal } = this.#options;
+    await Promise.allSettled(this.#sending);
+    events.deadLettersFull(endpoint, this.#deadLetters);
+    while (this.#deadLettersFull && !this.#stopping.signal.aborted) {
+      await sleep(clock, DEAD_LETTERS_CHECK_MS, this.#stopping.signal);
+      const cursors = await journal.cursors().catch(() => []);
+      this.#deadLetters = cursors.find((cursor) => cursor.endpoint === endpoint)?.deadLettered ?? this.#deadLetters;
+    }
+  }
+
   #canFill(): boolean {
     const room = this.#window.length < this.#options.output().limits.inFlightMax;
-    return room && (this.#queued.length > 0 || Math.max(this.#position, this.#dryUpTo) < this.#endSeq);
+    return room && (this.#queued.length > 0 || this.#position < this.#endSeq);
   }
 
   /** Has the window hold as much as may be in flight. */
   async #fill(): Promise<void> {
-    while (this.#canFill() && !this.#stopping.signal.aborted && !this.#mustWait) {
-      if (this.#queued.length === 0 && !(await this.#readMore())) return;
-      const piece = this.#queued.shift();
-      if (piece === undefined) return;
+    const { rateLimit, clock } = this.#options;
+    while (this.#canFill() && !this.#halted) {
+      const piece = this.#queued[0];
+      if (piece === undefined) {
+        if (!(await this.#readMore())) return;
+        continue;
+      }
+      await rateLimit.pass(piece, clock, this.#stopping.signal);
+      // While we waited a connection may have been lost, and all be read anew.
+      if (this.#halted || this.#queued[0] !== piece) continue;
+      this.#queued.shift();
       this.#window.add(piece);
       if (piece.records === 0) this.#settle();
       else this.#sendWaiting();
@@ -220,9 +265,9 @@ export class Dispatcher {
   }
 
   async #readMore(): Promise<boolean> {
-    const { journal, rateLimit, clock, matcher } = this.#options;
+    const { journal, matcher, untilSeq } = this.#options;
     const position = this.#position;
-    const end = journal.nextSeq;
+    const end = this.#endSeq;
     let batch: Batch | undefined;
     try {
       batch = await journal.read(position);
@@ -230,34 +275,38 @@ export class Dispatcher {
       await this.#readFailed(error);
       return false;
     }
-    if (batch === undefined) {
-      this.#dryUpTo = end;
-      return false;
-    }
-    await rateLimit.pass(batch, clock, this.#stopping.signal);
     // A lost connection may have sent the position back while we waited.
     if (this.#position !== position) {
-      batch.release();
+      batch?.release();
       return false;
     }
-    this.#position = endSeq(batch);
-    this.#oldestReceivedMs = batch.receivedFirstMs;
-    this.#queued.push(...cutBatch(batch, position, matcher, this.#options.output().limits));
+    if (batch === undefined || (untilSeq !== undefined && batch.firstSeq >= untilSeq)) {
+      batch?.release();
+      // What lay there has gone from the journal, which counts it.
+      this.#position = end;
+      return false;
+    }
+    this.#position = Math.min(endSeq(batch), untilSeq ?? Number.MAX_SAFE_INTEGER);
+    this.#queued.push(...cutBatch(batch, position, matcher, this.#options.output().limits, untilSeq));
     return true;
   }
 
   async #readFailed(error: unknown): Promise<void> {
     // What is damaged has been set aside and told of; the next read goes on after it. Anything else may pass.
-    if (!(error instanceof RelayError && error.code === 'JOURNAL_DAMAGED'))
-      await sleep(this.#options.clock, READ_RETRY_MS, this.#stopping.signal);
+    if (error instanceof RelayError && error.code === 'JOURNAL_DAMAGED') return;
+    this.#options.events.readFailed(this.#options.endpoint, error);
+    await sleep(this.#options.clock, READ_RETRY_MS, this.#stopping.signal);
   }
 
   #sendWaiting(): void {
     const output = this.#options.output();
-    while (this.#sending.size < output.limits.inFlightMax && !this.#mustWait) {
+    while (this.#sending.size < output.limits.inFlightMax && !this.#halted) {
       const piece = this.#window.take();
       if (piece === undefined) return;
-      const sending: Promise<void> = this.#send(output, piece).finally(() => this.#sending.delete(sending));
+      const sending: Promise<void> = this.#send(output, piece).finally(() => {
+        this.#sending.delete(sending);
+        this.#wake.resolve();
+      });
       this.#sending.add(sending);
     }
   }
@@ -269,46 +318,68 @@ export class Dispatcher {
       this.#failed(piece, asRelayError(error));
       return;
     }
-    this.#failures = 0;
-    const { events, endpoint, clock } = this.#options;
-    const ageMs = Math.max(0, clock.nowMs() - piece.receivedLastMs);
-    events.delivered(endpoint, { records: piece.records, bytes: piece.lines.length, ageMs });
+    this.#taken(piece, piece.records, piece.lines.length);
     this.#window.done(piece);
     this.#settle();
-    this.health.succeeded(this.#caughtUp());
+    if (this.#options.acknowledged) this.#succeeded();
   }
 
   #failed(piece: Piece, failure: RelayError): void {
-    if (failure.code === 'OUTPUT_REFUSED_BATCH' && piece.records > 1) {
-      this.#window.halve(piece);
-    } else if (failure.disposition === 'reject') {
-      const refused = this.#window.refuse(piece, Math.min(failure.recordIndex ?? 0, piece.records - 1), failure);
-      if (refused !== undefined) this.#options.events.refused(this.#options.endpoint, refused);
-      this.#settle();
-    } else {
+    if (failure.disposition !== 'reject') {
       this.#window.again(piece);
-      if (this.#stopping.signal.aborted) return;
-      this.#failures++;
-      this.#mustWait = true;
-      this.health.failed(failure);
+      this.#attemptFailed(failure);
+      return;
     }
+    const culprit = culpritOf(piece, failure);
+    if (culprit === undefined) this.#window.halve(piece);
+    else this.#refused(piece, culprit, failure);
+  }
+
+  #refused(piece: Piece, index: number, failure: RelayError): void {
+    const refused = this.#window.refuse(piece, index, failure);
+    if (refused === undefined) return;
+    if (index > 0) this.#taken(piece, index, lineOffsets(piece.lines, piece.records)[index]!);
+    this.#deadLetters++;
+    this.#options.events.refused(this.#options.endpoint, refused);
+    this.#settle();
+  }
+
+  #taken(piece: Piece, records: number, bytes: number): void {
+    const { events, endpoint, clock } = this.#options;
+    events.delivered(endpoint, { records, bytes, ageMs: Math.max(0, clock.nowMs() - piece.receivedLastMs) });
+  }
+
+  /** What is in flight together fails together, so that counts once. */
+  #attemptFailed(failure: RelayError): void {
+    if (this.#mustWait || this.#stopping.signal.aborted) return;
+    this.#failures++;
+    this.#lastFailure = failure;
+    this.#mustWait = true;
+    this.health.failed(failure);
+    this.#wake.resolve();
+  }
+
+  #succeeded(): void {
+    this.#failures = 0;
+    this.health.succeeded(this.#caughtUp());
   }
 
   /** Moves the cursor over what is done. */
   #settle(): void {
-    const progress = this.#window.settle();
-    if (progress === undefined) return;
-    if (progress.filtered > 0) this.#options.events.filtered(this.#options.endpoint, progress.filtered);
-    if (this.#options.acknowledged) {
-      this.#advance(progress);
-      return;
+    const { events, endpoint, acknowledged, clock } = this.#options;
+    for (let progress = this.#window.settle(); progress !== undefined; progress = this.#window.settle()) {
+      if (progress.filtered > 0) events.filtered(endpoint, progress.filtered);
+      if (acknowledged) this.#advance(progress);
+      else this.#unconfirmed.add(progress, clock.monotonicMs());
     }
-    this.#unconfirmed.add(progress, this.#options.clock.monotonicMs());
     this.#confirm();
   }
 
+  /** Moves the cursor over what was sent without acknowledgement and may be taken as arrived. */
   #confirm(): void {
-    for (const progress of this.#unconfirmed.confirm(this.#options.clock.monotonicMs())) this.#advance(progress);
+    const confirmed = this.#unconfirmed.confirm(this.#options.clock.monotonicMs());
+    for (const progress of confirmed) this.#advance(progress);
+    if (confirmed.some((progress) => progress.delivered > 0)) this.#succeeded();
   }
 
   #advance(progress: Progress): void {
@@ -322,8 +393,15 @@ export class Dispatcher {
   }
 
   #caughtUp(): boolean {
-    return this.#endSeq - this.#cursor - this.#unconfirmed.records <= CAUGHT_UP_RECORDS;
+    const unsettled = this.#window.first ?? this.#queued[0];
+    return this.#endSeq - (unsettled?.fromSeq ?? this.#position) <= CAUGHT_UP_RECORDS;
   }
+}
+
+/** The record that was refused; undefined where that is not known. */
+function culpritOf(piece: Piece, { code, recordIndex = -1 }: RelayError): number | undefined {
+  if (piece.records === 1) return 0;
+  return code === 'OUTPUT_REFUSED_BATCH' || recordIndex < 0 || recordIndex >= piece.records ? undefined : recordIndex;
 }
 
 function asRelayError(error: unknown): RelayError {

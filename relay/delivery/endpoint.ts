@@ -1,9 +1,9 @@
 import type { z } from 'zod';
 import type { Output, OutputDefinition } from '../component/output.ts';
-import { RelayError } from '../errors.ts';
+import { describeError, RelayError } from '../errors.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Journal } from '../journal/journal.ts';
+import type { Cursor, Journal } from '../journal/journal.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { DeliveryEvents } from './events.ts';
@@ -22,6 +22,7 @@ export interface EndpointOptions {
   readonly reminderIntervalMs: number;
   readonly drainRecordsPerSecondMax: number;
   readonly resendRecords: number;
+  readonly deadLettersMax: number;
   readonly untilSeq: number | undefined;
 }
 
@@ -61,7 +62,7 @@ export class Endpoint {
     definition: OutputDefinition,
     outputOptions: z.output<z.ZodObject>,
     world: EndpointWorld,
-    cursorSeq: number,
+    cursor: Cursor,
   ) {
     this.name = options.name;
     this.type = definition.type;
@@ -106,7 +107,9 @@ export class Endpoint {
       downAfterMs: options.downAfterMs,
       reminderIntervalMs: options.reminderIntervalMs,
       rateLimit: new RateLimit(options.drainRecordsPerSecondMax),
-      cursorSeq,
+      cursorSeq: cursor.seq,
+      deadLetters: cursor.deadLettered,
+      deadLettersMax: options.deadLettersMax,
       untilSeq: options.untilSeq,
     });
     if (options.paused) this.dispatcher.setPaused(true);
@@ -120,7 +123,7 @@ export class Endpoint {
     world: EndpointWorld,
   ): Promise<Endpoint> {
     const cursor = await world.journal.openCursor(options.name, options.startAt);
-    const endpoint = new Endpoint(options, definition, outputOptions, world, cursor.seq);
+    const endpoint = new Endpoint(options, definition, outputOptions, world, cursor);
     endpoint.dispatcher.start();
     endpoint.#timers.push(
       world.clock.every(PROBE_INTERVAL_MS, () => void endpoint.#probeIdle()),
@@ -144,8 +147,22 @@ export class Endpoint {
 
   /** Tries the address in use now; rejects with what is wrong with it. */
   probe(): Promise<void> {
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
-    return this.#outputs[this.#current]!.probe(signal);
+    return this.#probe(this.#outputs[this.#current]!);
+  }
+
+  async #probe(output: Output): Promise<void> {
+    const abort = new AbortController();
+    const giveUp = (): void => abort.abort();
+    const { signal } = this.#stopping;
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp);
+    const timer = this.#world.clock.after(PROBE_TIMEOUT_MS, giveUp);
+    try {
+      await output.probe(abort.signal);
+    } finally {
+      timer.cancel();
+      signal.removeEventListener('abort', giveUp);
+    }
   }
 
   /**
@@ -178,27 +195,39 @@ export class Endpoint {
   /** Goes on to the next address. True where it has not been tried in this round. */
   #failOver(): boolean {
     if (this.#outputs.length < 2) return false;
-    void this.#outputs[this.#current]!.close();
-    this.dispatcher.connectionLost();
-    this.#current = (this.#current + 1) % this.#outputs.length;
-    this.#world.events.failedOver(this.name, this.address ?? '');
+    this.#use((this.#current + 1) % this.#outputs.length);
     return this.#current !== 0;
   }
 
   /** Goes back to the first address once it answers again. */
   async #failBack(): Promise<void> {
     if (this.#current === 0) return;
-    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]);
     try {
-      await this.#outputs[0]!.probe(signal);
+      await this.#probe(this.#outputs[0]!);
     } catch {
       return;
     }
+    // A failure may have led back to it meanwhile.
+    if (this.#current !== 0 && !this.#stopping.signal.aborted) this.#use(0);
+  }
+
+  /** Sends to another address from now on, what may not have arrived included. The one left is closed once it has answered. */
+  #use(index: number): void {
     const left = this.#outputs[this.#current]!;
-    this.#current = 0;
+    this.#current = index;
+    this.dispatcher.sendAgain();
     this.#world.events.failedOver(this.name, this.address ?? '');
-    await this.dispatcher.whenAnswered();
-    await left.close();
+    void this.dispatcher.whenAnswered().then(() => this.#closeUnused(left));
+  }
+
+  async #closeUnused(output: Output): Promise<void> {
+    // It may be in use again by now.
+    if (output === this.#outputs[this.#current]) return;
+    try {
+      await output.close();
+    } catch (error) {
+      this.#world.log.debug('an output could not be closed', { endpoint: this.name, reason: describeError(error) });
+    }
   }
 
   async #probeIdle(): Promise<void> {

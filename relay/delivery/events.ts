@@ -11,6 +11,10 @@ export interface DeliveryEvents {
   stateChanged(endpoint: string, from: EndpointState, to: EndpointState, detail: StateDetail): void;
   /** It is still down. */
   reminder(endpoint: string, state: EndpointState, detail: StateDetail): void;
+  /** It has as many dead letters as it may have; delivery waits until some are dealt with. */
+  deadLettersFull(endpoint: string, deadLetters: number): void;
+  /** The journal could not be read; it is tried again. */
+  readFailed(endpoint: string, error: unknown): void;
   failedOver(endpoint: string, address: string): void;
   /** Sent without acknowledgement over a connection that broke: these are sent again. */
   sentAgain(endpoint: string, records: number): void;

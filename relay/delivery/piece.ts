@@ -14,6 +14,7 @@ export interface Piece {
   readonly lines: Buffer;
   /** The place of each record; undefined where they follow each other from `fromSeq`. */
   readonly seqs: readonly number[] | undefined;
+  readonly receivedFirstMs: number;
   readonly receivedLastMs: number;
   /** Says that the lines are not needed any more. To be called once. */
   readonly release: () => void;
@@ -25,34 +26,21 @@ export function seqAt(piece: Piece, index: number): number {
   return piece.seqs === undefined ? piece.fromSeq + index : piece.seqs[index]!;
 }
 
-/** Cuts a batch, from `fromSeq` on, into pieces within the limits. Takes over the caller's hold on the batch. */
-export function cutBatch(batch: Batch, fromSeq: number, matcher: Matcher, limits: DeliveryLimits): Piece[] {
-  const start = Math.max(fromSeq, batch.firstSeq);
+/**
+ * Cuts a batch, from `fromSeq` up to, not including, `untilSeq`, into pieces within the limits. Takes over the caller's hold on the
+ * batch.
+ */
+export function cutBatch(
+  batch: Batch,
+  fromSeq: number,
+  matcher: Matcher,
+  limits: DeliveryLimits,
+  untilSeq = Number.MAX_SAFE_INTEGER,
+): Piece[] {
   const verdict = matcher.batch(batch.datasets);
-  if (
-    verdict === 'all' &&
-    start === batch.firstSeq &&
-    batch.records <= limits.recordsMax &&
-    batch.lines.length <= limits.bytesMax
-  ) {
-    return [
-      {
-        fromSeq: start,
-        toSeq: endSeq(batch),
-        records: batch.records,
-        lines: batch.lines,
-        seqs: undefined,
-        receivedLastMs: batch.receivedLastMs,
-        release: batch.release,
-      },
-    ];
-  }
-  if (verdict === 'none') {
-    batch.release();
-    return [emptyPiece(start, endSeq(batch), batch.receivedLastMs)];
-  }
-  const whole = verdict === 'all' ? tailOf(batch, start) : filtered(batch, start, matcher);
-  return whole.records === 0 ? [whole] : withinLimits(whole, limits);
+  const stretch = stretchOf(batch, fromSeq, untilSeq);
+  const whole = verdict === 'all' ? stretch : filtered(stretch, verdict === 'none' ? undefined : matcher);
+  return withinLimits(whole, limits);
 }
 
 /** Cuts a piece in two before the record at `index`. Takes over the caller's hold. */
@@ -81,45 +69,32 @@ export function splitPiece(piece: Piece, index: number): [Piece, Piece] {
   ];
 }
 
-/** A stretch that holds nothing for this endpoint. */
-export function emptyPiece(fromSeq: number, toSeq: number, receivedLastMs: number): Piece {
-  return { fromSeq, toSeq, records: 0, lines: Buffer.alloc(0), seqs: [], receivedLastMs, release: () => {} };
+/** All records of a batch between two places. */
+function stretchOf(batch: Batch, fromSeq: number, untilSeq: number): Piece {
+  const start = Math.max(fromSeq, batch.firstSeq);
+  const end = Math.min(untilSeq, endSeq(batch));
+  const { lines, receivedFirstMs, receivedLastMs, release } = batch;
+  const piece = { fromSeq: start, toSeq: end, records: end - start, seqs: undefined };
+  if (piece.records === batch.records) return { ...piece, lines, receivedFirstMs, receivedLastMs, release };
+  const offsets = lineOffsets(lines, batch.records);
+  const wanted = lines.subarray(offsets[start - batch.firstSeq], offsets[end - batch.firstSeq]);
+  return { ...piece, lines: wanted, receivedFirstMs, receivedLastMs, release };
 }
 
-function tailOf(batch: Batch, start: number): Piece {
-  const skip = start - batch.firstSeq;
-  const offset = skip === 0 ? 0 : lineOffsets(batch.lines, batch.records)[skip]!;
-  return {
-    fromSeq: start,
-    toSeq: endSeq(batch),
-    records: batch.records - skip,
-    lines: batch.lines.subarray(offset),
-    seqs: undefined,
-    receivedLastMs: batch.receivedLastMs,
-    release: batch.release,
-  };
-}
-
-function filtered(batch: Batch, start: number, matcher: Matcher): Piece {
+/** The piece without the records that the endpoint does not want: with no matcher, without any. The lines are copied. */
+function filtered(piece: Piece, matcher: Matcher | undefined): Piece {
   const parts: Buffer[] = [];
   const seqs: number[] = [];
-  forEachLine(batch.lines, (from, to, index) => {
-    const seq = batch.firstSeq + index;
-    if (seq < start || !matcher.line(batch.lines.toString('utf8', from, to))) return;
-    parts.push(batch.lines.subarray(from, to + 1));
-    seqs.push(seq);
-  });
+  if (matcher !== undefined) {
+    forEachLine(piece.lines, (from, to, index) => {
+      if (!matcher.line(piece.lines.toString('utf8', from, to))) return;
+      parts.push(piece.lines.subarray(from, to + 1));
+      seqs.push(piece.fromSeq + index);
+    });
+  }
   const lines = Buffer.concat(parts);
-  batch.release();
-  return {
-    fromSeq: start,
-    toSeq: endSeq(batch),
-    records: seqs.length,
-    lines,
-    seqs,
-    receivedLastMs: batch.receivedLastMs,
-    release: () => {},
-  };
+  piece.release();
+  return { ...piece, records: seqs.length, lines, seqs, release: () => {} };
 }
 
 function withinLimits(piece: Piece, limits: DeliveryLimits): Piece[] {

@@ -1,5 +1,5 @@
 import { sleep, type Clock } from '../io/clock.ts';
-import type { Batch } from '../record/batch.ts';
+import type { Piece } from './piece.ts';
 
 /** Records received within this time are not backlog. */
 const FRESH_MS = 5_000;
@@ -14,11 +14,13 @@ export class RateLimit {
     this.#recordsPerSecond = recordsPerSecond;
   }
 
-  async pass(batch: Batch, clock: Clock, signal: AbortSignal): Promise<void> {
-    if (this.#recordsPerSecond === 0 || clock.nowMs() - batch.receivedLastMs < FRESH_MS) return;
+  /** Resolves when the piece may be sent, or when `signal` is aborted. */
+  async pass(piece: Piece, clock: Clock, signal: AbortSignal): Promise<void> {
+    if (this.#recordsPerSecond === 0 || piece.records === 0) return;
+    if (clock.nowMs() - piece.receivedLastMs < FRESH_MS) return;
     const nowMs = clock.monotonicMs();
     const waitMs = this.#readyMs - nowMs;
-    this.#readyMs = Math.max(nowMs, this.#readyMs) + (batch.records / this.#recordsPerSecond) * 1_000;
+    this.#readyMs = Math.max(nowMs, this.#readyMs) + (piece.records / this.#recordsPerSecond) * 1_000;
     if (waitMs > 0) await sleep(clock, waitMs, signal);
   }
 }

@@ -15,47 +15,42 @@ interface Slot {
  */
 export class Window {
   #slots: Slot[] = [];
+  /** Pieces that were forgotten while they were being sent: their lines are in use until the answer comes. */
+  readonly #forgotten = new Set<Piece>();
 
   get length(): number {
     return this.#slots.length;
   }
 
-  get sending(): number {
-    return this.#slots.filter((slot) => slot.status === 'sending').length;
-  }
-
-  get records(): number {
-    return this.#slots.reduce((sum, slot) => sum + slot.piece.records, 0);
+  /** The first piece that is not settled. */
+  get first(): Piece | undefined {
+    return this.#slots[0]?.piece;
   }
 
   add(piece: Piece): void {
     this.#slots.push({ piece, status: piece.records === 0 ? 'done' : 'waiting', refused: undefined });
   }
 
-  /** The first piece that waits, now counted as being sent. */
+  /** The first piece that waits, now counted as being sent. It must be answered by `done`, `again`, `refuse` or `halve`. */
   take(): Piece | undefined {
     const slot = this.#slots.find((candidate) => candidate.status === 'waiting');
     if (slot !== undefined) slot.status = 'sending';
     return slot?.piece;
   }
 
-  hasWaiting(): boolean {
-    return this.#slots.some((slot) => slot.status === 'waiting');
-  }
-
   done(piece: Piece): void {
-    const slot = this.#slots.find((candidate) => candidate.piece === piece);
+    const slot = this.#answered(piece);
     if (slot !== undefined) slot.status = 'done';
   }
 
   again(piece: Piece): void {
-    const slot = this.#slots.find((candidate) => candidate.piece === piece);
-    if (slot?.status === 'sending') slot.status = 'waiting';
+    const slot = this.#answered(piece);
+    if (slot !== undefined) slot.status = 'waiting';
   }
 
   /** The records before `index` were taken, the one at it never will be, the rest waits. Returns the refused record. */
   refuse(piece: Piece, index: number, failure: RelayError): RefusedRecord | undefined {
-    if (!this.#holds(piece)) return undefined;
+    if (this.#answered(piece) === undefined) return undefined;
     const [before, rest] = index === 0 ? [undefined, piece] : splitPiece(piece, index);
     const [culprit, after] = rest.records === 1 ? [rest, undefined] : splitPiece(rest, 1);
     const refused: RefusedRecord = {
@@ -74,7 +69,7 @@ export class Window {
 
   /** Something in the piece was refused, not known what: each half is tried by itself. */
   halve(piece: Piece): void {
-    if (!this.#holds(piece)) return;
+    if (this.#answered(piece) === undefined) return;
     const halves = splitPiece(piece, piece.records >> 1);
     this.#replace(
       piece,
@@ -86,8 +81,11 @@ export class Window {
   settle(): Progress | undefined {
     let count = 0;
     while (count < this.#slots.length && this.#slots[count]!.status === 'done') count++;
+    // Places that follow each other only: what has gone from the journal between two pieces is for the journal to count.
+    let end = 1;
+    while (end < count && this.#slots[end]!.piece.fromSeq === this.#slots[end - 1]!.piece.toSeq) end++;
     if (count === 0) return undefined;
-    const settled = this.#slots.splice(0, count);
+    const settled = this.#slots.splice(0, end);
     const fromSeq = settled[0]!.piece.fromSeq;
     const toSeq = settled.at(-1)!.piece.toSeq;
     const refused = settled.flatMap((slot) => slot.refused ?? []);
@@ -102,15 +100,22 @@ export class Window {
     };
   }
 
-  /** Forgets everything; the journal has it. */
+  /** Forgets everything; the journal has it. An answer to a piece that is being sent changes nothing any more. */
   clear(): void {
-    for (const slot of this.#slots) slot.piece.release();
+    for (const { piece, status } of this.#slots) {
+      if (status === 'sending') this.#forgotten.add(piece);
+      else piece.release();
+    }
     this.#slots = [];
   }
 
-  /** False after `clear`: an answer may come for a piece that is read anew already. */
-  #holds(piece: Piece): boolean {
-    return this.#slots.some((slot) => slot.piece === piece);
+  /** The slot of a piece whose answer has come; undefined where it was forgotten meanwhile. */
+  #answered(piece: Piece): Slot | undefined {
+    if (this.#forgotten.delete(piece)) {
+      piece.release();
+      return undefined;
+    }
+    return this.#slots.find((slot) => slot.piece === piece && slot.status === 'sending');
   }
 
   #replace(piece: Piece, slots: readonly Slot[]): void {

@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { RelayError } from '../errors.ts';
 import type { Clock, Timer } from './clock.ts';
 import { formatAddress, type ListenAddress } from './listen-url.ts';
+import { SharedRead } from './shared-read.ts';
 
 export interface StreamServerOptions {
   readonly listen: ListenAddress;
@@ -20,6 +21,10 @@ export interface StreamServerOptions {
   readonly idleTimeoutMs: number;
   /** The socket is connected and, for TLS, its handshake is done. Errors on it are handled; `close` follows. */
   readonly onConnection: (socket: Socket, peer: Peer) => void;
+  /**
+   * Takes what arrives. The chunk is valid for the call alone. Where it is left out, the caller listens to the socket itself.
+   */
+  readonly onData?: (socket: Socket, chunk: Buffer) => void;
   readonly onRefused: (reason: 'too_many_connections' | 'timeout' | 'tls') => void;
 }
 
@@ -47,7 +52,9 @@ export class StreamServer {
   readonly #options: StreamServerOptions;
   readonly #connections = new Set<Connection>();
   readonly #byAddress = new Map<string, number>();
+  readonly #sharedRead = new SharedRead();
   #server: Server | undefined;
+  #closed: Promise<void> | undefined;
   #sweep: Timer | undefined;
 
   constructor(options: StreamServerOptions) {
@@ -60,12 +67,18 @@ export class StreamServer {
 
   /** Resolves with `host:port`. Throws `INPUT_LISTEN_FAILED`. */
   async start(): Promise<string> {
-    const { listen, tls, clock, handshakeTimeoutMs } = this.#options;
+    const { listen, tls, clock, handshakeTimeoutMs, onData } = this.#options;
     const onSocket = (socket: Socket): void => this.#admit(socket);
     const server =
       tls === undefined
-        ? createTcpServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, onSocket)
-        : createTlsServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true }, onSocket);
+        ? createTcpServer(
+            { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, pauseOnConnect: onData !== undefined },
+            (socket) => onSocket(onData === undefined ? socket : this.#sharedRead.take(socket, onData)),
+          )
+        : createTlsServer({ ...tls, handshakeTimeout: handshakeTimeoutMs, noDelay: true }, (socket) => {
+            if (onData !== undefined) socket.on('data', (chunk: Buffer) => onData(socket, chunk));
+            onSocket(socket);
+          });
     server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
       this.#options.onRefused(error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'timeout' : 'tls'),
     );
@@ -82,6 +95,8 @@ export class StreamServer {
     // Once it listens, an error (no file descriptors left, say) must not end the process; accepting goes on by itself.
     server.on('error', () => this.#options.onRefused('too_many_connections'));
     this.#server = server;
+    // Listened for from the start: after `refuseNew` the server may have closed before `stop` is called.
+    this.#closed = new Promise((resolve) => server.once('close', () => resolve()));
     this.#sweep = clock.every(SWEEP_INTERVAL_MS, () => this.#closeIdle());
     const bound = server.address();
     return typeof bound === 'object' && bound !== null ? formatAddress(bound.address, bound.port) : '';
@@ -92,10 +107,9 @@ export class StreamServer {
     const server = this.#server;
     this.#server = undefined;
     this.#sweep?.cancel();
-    const closed = server === undefined ? undefined : once(server, 'close');
     server?.close();
     for (const { socket } of this.#connections) socket.destroy();
-    await closed;
+    await this.#closed;
   }
 
   /** Stops accepting; connections that are open stay so until `stop`. */

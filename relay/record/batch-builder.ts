@@ -53,7 +53,13 @@ export class BatchBuilder implements Recorder {
   #eventLastMs = 0;
   #datasets = new Map<string, number>();
   #receipts: Receipt[] = [];
+  /** True within a request. */
   #continues = false;
+  /** True where the last sealed batch said that its request goes on: another one must follow. */
+  #owesEnd = false;
+  /** Where the open record begins; -1 between records. */
+  #recordStart = -1;
+  #recordDataset = '';
 
   constructor(options: BatchBuilderOptions) {
     this.#options = options;
@@ -87,6 +93,7 @@ export class BatchBuilder implements Recorder {
   open(dataset: Dataset, textBytes: number): LineWriter {
     const bytesNeeded = textBytes * TEXT_COPIES + FIELDS_BYTES_MAX;
     const transient = !dataset.stored;
+    if (this.#recordStart >= 0) this.#abandonRecord();
     if (this.#records > 0 && transient !== this.#transient) this.seal();
     if (this.#slab === undefined || this.#slab.size - this.#writer.position < bytesNeeded) this.#nextSlab(bytesNeeded);
     if (this.#records === 0) this.#begin(transient);
@@ -94,6 +101,8 @@ export class BatchBuilder implements Recorder {
     const writer = this.#writer;
     const prefix = this.#prefix(dataset);
     const start = writer.position;
+    this.#recordStart = start;
+    this.#recordDataset = dataset.name;
     writer.raw(prefix.source);
     writeSequence(writer.bytes, start + LINE_HEAD.length + 15, this.#firstSeq + this.#records);
     return writer;
@@ -116,6 +125,7 @@ export class BatchBuilder implements Recorder {
       this.#eventLastMs = eventTimeMs;
     }
     this.#records++;
+    this.#recordStart = -1;
     if (writer.position >= this.#options.bytesMax) this.seal();
   }
 
@@ -128,20 +138,24 @@ export class BatchBuilder implements Recorder {
   endRequest(key: string | undefined): void {
     this.#continues = false;
     if (key !== undefined) this.#receipts.push({ key });
+    // The journal holds back what goes on until its end has come: nothing else may be waited for.
+    if (this.#owesEnd) this.seal();
   }
 
-  /** Hands over the open batch, if it holds anything. */
+  /** Hands over the open batch, if it holds anything, or if it ends a request that filled the one before. */
   seal(): void {
+    if (this.#recordStart >= 0) this.#abandonRecord();
+    if (this.#records === 0 && this.#receipts.length === 0 && !this.#owesEnd) return;
     const slab = this.#slab;
-    if (slab === undefined || (this.#records === 0 && this.#receipts.length === 0)) return;
     const keepSlab = this.#writer.position <= SMALL_BATCH_BYTES;
     const batch: BuiltBatch = {
       firstSeq: this.#firstSeq,
       records: this.#records,
-      slab: keepSlab ? copyOf(slab, this.#writer.position) : slab,
+      slab: slab === undefined || keepSlab ? copyOf(slab, this.#writer.position) : slab,
       bytes: this.#writer.position,
-      receivedFirstMs: this.#receivedFirstMs,
-      receivedLastMs: this.nowMs,
+      // A clock that was set back must not turn the two round.
+      receivedFirstMs: Math.min(this.#receivedFirstMs, this.nowMs),
+      receivedLastMs: Math.max(this.#receivedFirstMs, this.nowMs),
       eventFirstMs: this.#eventFirstMs,
       eventLastMs: this.#eventLastMs,
       datasets: Object.fromEntries(this.#datasets),
@@ -154,11 +168,21 @@ export class BatchBuilder implements Recorder {
     this.#firstSeq += this.#records;
     this.#records = 0;
     this.#receipts = [];
+    this.#owesEnd = this.#continues;
     if (!keepSlab) this.#slab = undefined;
     this.#writer.position = 0;
     this.#datasets = new Map();
     this.#streams.clear();
     this.#options.onSealed(batch);
+  }
+
+  /** Takes back a record that was begun and not ended: whoever wrote it has failed. */
+  #abandonRecord(): void {
+    this.#writer.position = this.#recordStart;
+    this.#recordStart = -1;
+    const others = this.#datasets.get(this.#recordDataset)! - 1;
+    if (others > 0) this.#datasets.set(this.#recordDataset, others);
+    else this.#datasets.delete(this.#recordDataset);
   }
 
   #begin(transient: boolean): void {
@@ -202,8 +226,8 @@ const PREFIXES_MAX = 1_000;
 /** A small batch gets memory to measure, so that a slow trickle of records does not hold a whole slab for each. */
 const SMALL_BATCH_BYTES = 65_536;
 
-function copyOf(slab: Slab, bytes: number): Slab {
+function copyOf(slab: Slab | undefined, bytes: number): Slab {
   const copy = new Slab(Math.max(1, bytes));
-  slab.bytes.copy(copy.bytes, 0, 0, bytes);
+  slab?.bytes.copy(copy.bytes, 0, 0, bytes);
   return copy;
 }

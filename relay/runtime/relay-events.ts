@@ -105,6 +105,20 @@ export class RelayEvents implements JournalEvents, DeliveryEvents {
     });
   }
 
+  deadLettersFull(endpoint: string, deadLetters: number): void {
+    this.#log.error('endpoint has as many dead letters as it may have; delivery waits until they are dealt with', {
+      endpoint,
+      dead_letters: deadLetters,
+    });
+  }
+
+  readFailed(endpoint: string, error: unknown): void {
+    this.#log.error('the journal could not be read for an endpoint; it is tried again', {
+      endpoint,
+      reason: describeError(error),
+    });
+  }
+
   failedOver(endpoint: string, address: string): void {
     this.#log.info('endpoint is served at another address', { endpoint, address });
   }

@@ -235,6 +235,7 @@ export class Relay {
         reminderIntervalMs: delivery.reminder_interval_ms,
         drainRecordsPerSecondMax: delivery.drain_records_per_s_max,
         resendRecords: delivery.resend_records,
+        deadLettersMax: delivery.dead_letters_max,
         untilSeq: delivery.retire === 'drain' ? this.journal.nextSeq : undefined,
       },
       definition,

@@ -186,7 +186,7 @@ function checkName(bytes: Uint8Array, header: SyslogHeader, first: number, mark:
     return;
   }
   for (let other = first; other < mark; other += step) {
-    if (marks[other + 1]! - marks[other]! === length && sameBytes(bytes, marks[other]!, start, length))
+    if (length === marks[other + 1]! - marks[other]! && sameBytes(bytes, marks[other]!, start, length))
       header.canonical = false;
   }
 }
@@ -203,7 +203,7 @@ function checkId(bytes: Uint8Array, header: SyslogHeader, elements: number): voi
     return;
   }
   for (let other = 0; other < last; other += 3 + 4 * marks[other + 2]!) {
-    if (marks[other + 1]! - marks[other]! === length && sameBytes(bytes, marks[other]!, start, length))
+    if (length === marks[other + 1]! - marks[other]! && sameBytes(bytes, marks[other]!, start, length))
       header.canonical = false;
   }
 }

@@ -35,7 +35,8 @@ const REST = 4;
  *
  * - `123 <…`: octet counting (RFC 6587 §3.4.1), with up to 10 digits, the first from 1 to 9. A LF that ends the counted bytes, or
  *   stands between messages, belongs to the framing.
- * - anything else ends at LF, a CR before it dropped, or at NUL (RFC 6587 §3.4.2). Empty messages are passed over.
+ * - anything else ends at LF, a CR before it dropped, or at NUL (RFC 6587 §3.4.2). Empty messages are passed over. Where the last message
+ *   ended in LF, a NUL ends this one only if a message begins right behind it: such senders put NULs into their text.
  *
  * An octet count that lies: when a counted message holds a LF followed by what begins a message (`<34>`, `123 <`), the next
  * byte after it decides. Where that byte can begin a message the count is right, and the inner line is text that someone put into
@@ -62,6 +63,8 @@ export class SyslogFramer {
   #mode = START;
   #begun = false;
   #afterCounted = false;
+  /** True where the last message ended in LF. */
+  #endsLines = false;
   #bodyOffset = 0;
   #count = 0;
   #handedOver = 0;
@@ -169,9 +172,9 @@ export class SyslogFramer {
       if (this.#mode === START && !this.#begin(bytes, at, end, final)) return at;
       const next =
         this.#mode <= DELIMITED
-          ? this.#delimited(source, bytes, at, end, end)
+          ? this.#delimited(source, bytes, at, end, end, final)
           : this.#mode === REST
-            ? this.#rest(source, bytes, at, end)
+            ? this.#rest(source, bytes, at, end, final)
             : this.#mode === COUNTED
               ? this.#counted(source, bytes, at, end, final)
               : this.#countedPart(source, at, end);
@@ -235,7 +238,7 @@ export class SyslogFramer {
   }
 
   /** A message that ends at LF or NUL, or at `limit` where that is before `end`. Returns -1 where its end is not there. */
-  #delimited(source: Source, bytes: Buffer, at: number, end: number, limit: number): number {
+  #delimited(source: Source, bytes: Buffer, at: number, end: number, limit: number, final: boolean): number {
     let stop = this.#lf;
     if (stop < at) {
       stop = bytes.indexOf(LF, at + this.#scanned);
@@ -243,12 +246,19 @@ export class SyslogFramer {
       this.#lf = stop;
     }
     let nul = this.#nul;
-    if (nul < at) {
-      nul = bytes.indexOf(NUL, at + this.#scanned);
-      if (nul < 0 || nul > end) nul = end;
-      this.#nul = nul;
+    if (nul < at) nul = this.#findNul(bytes, at + this.#scanned, end);
+    if (nul < stop) {
+      if (this.#endsLines) nul = this.#skipNuls(bytes, nul, stop, end, final);
+      if (nul < 0) {
+        // What stands behind this NUL is not there yet.
+        if (~nul - at <= this.#bytesMax + 1) {
+          this.#scanned = ~nul - at;
+          return -1;
+        }
+        nul = ~nul;
+      }
+      if (nul < stop) stop = nul;
     }
-    if (nul < stop) stop = nul;
     const bounded = limit < stop;
     if (bounded) stop = limit;
     const found = bounded || stop < end;
@@ -266,14 +276,35 @@ export class SyslogFramer {
     }
     this.#scanned = 0;
     this.#mode = START;
+    if (!bounded) this.#endsLines = stopsAtLf;
     if (last > at) this.#afterCounted = false;
     if (this.part > 0) this.#emitPart(source, at, last, 0);
     else if (last > at) this.#onFrame(source, at, last);
     return bounded ? stop : stop + 1;
   }
 
+  #findNul(bytes: Buffer, from: number, end: number): number {
+    const nul = bytes.indexOf(NUL, from);
+    this.#nul = nul < 0 || nul > end ? end : nul;
+    return this.#nul;
+  }
+
+  /**
+   * Where lines end in LF, a NUL is text unless a message begins behind it. Returns the first NUL from `first` on that is not text; `stop` where
+   * there is none before it; the complement of a NUL of which that cannot be told yet.
+   */
+  #skipNuls(bytes: Buffer, first: number, stop: number, end: number, final: boolean): number {
+    let nul = first;
+    for (; nul < stop; nul = this.#findNul(bytes, nul + 1, end)) {
+      const begins = beginsMessage(bytes, nul + 1, end);
+      if (begins || (final && nul + 1 === end)) return nul;
+      if (begins === undefined && !final) return ~nul;
+    }
+    return stop;
+  }
+
   /** What a count that was too small has left over: up to a delimiter or the next octet count. */
-  #rest(source: Source, bytes: Buffer, at: number, end: number): number {
+  #rest(source: Source, bytes: Buffer, at: number, end: number, final: boolean): number {
     const window = Math.min(end, at + this.#bytesMax + 2);
     for (
       let i = bytes.indexOf(LESS_THAN, at + this.#scanned);
@@ -283,9 +314,9 @@ export class SyslogFramer {
       if (bytes[i - 1] !== SPACE) continue;
       let digits = i - 1;
       while (digits > at && i - 1 - digits < COUNT_DIGITS_MAX && isDigit(bytes[digits - 1]!)) digits--;
-      if (digits < i - 1 && digits > at) return this.#delimited(source, bytes, at, end, digits);
+      if (digits < i - 1 && digits > at) return this.#delimited(source, bytes, at, end, digits, final);
     }
-    return this.#delimited(source, bytes, at, end, end);
+    return this.#delimited(source, bytes, at, end, end, final);
   }
 
   #counted(source: Source, bytes: Buffer, at: number, end: number, final: boolean): number {
@@ -328,7 +359,7 @@ export class SyslogFramer {
         this.#lf = lf;
       }
       if (lf >= stop - 1) return false;
-      if (beginsMessage(bytes, lf + 1, stop)) return true;
+      if (beginsMessage(bytes, lf + 1, stop) === true) return true;
       i = lf + 1;
     }
   }
@@ -396,15 +427,18 @@ function canBegin(byte: number): boolean {
   return byte === LESS_THAN || (byte > 0x30 && byte <= 0x39) || byte === LF || byte === CR || byte === NUL;
 }
 
-/** `<34>` or `123 <`. */
-function beginsMessage(bytes: Uint8Array, start: number, end: number): boolean {
+/** Whether `<34>` or `123 <` stands here; undefined where the bytes end before that can be told. */
+function beginsMessage(bytes: Uint8Array, start: number, end: number): boolean | undefined {
   let i = start;
-  const priority = bytes[i] === LESS_THAN;
+  const priority = i < end && bytes[i] === LESS_THAN;
   if (priority) i++;
   const digits = i;
-  while (i < end && i - digits <= COUNT_DIGITS_MAX && isDigit(bytes[i]!)) i++;
-  if (i === digits || i >= end) return false;
-  return priority ? bytes[i] === 0x3e : bytes[i] === SPACE && i + 1 < end && bytes[i + 1] === LESS_THAN;
+  while (i < end && i - digits < COUNT_DIGITS_MAX && isDigit(bytes[i]!)) i++;
+  if (i >= end) return undefined;
+  if (i === digits) return false;
+  if (priority) return bytes[i] === 0x3e;
+  if (bytes[i] !== SPACE) return false;
+  return i + 1 < end ? bytes[i + 1] === LESS_THAN : undefined;
 }
 
 function withoutLineEnd(bytes: Uint8Array, start: number, end: number): number {

@@ -188,6 +188,19 @@ describe('TLS', () => {
     await expect(open(port, {}, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'OUTPUT_TIMEOUT' });
   });
 
+  test('an aborted signal ends a handshake that is under way', async () => {
+    const port = await listen(createServer());
+    const gone = new AbortController();
+    const files = { verify: true, min_version: 'TLSv1.2' } as const;
+    const options = { host: '127.0.0.1', port, tls: files, clock: systemClock, timeoutMs: 20_000 };
+    const connecting = connect({ ...options, signal: gone.signal });
+    await once(servers[0]!, 'connection');
+
+    gone.abort();
+
+    await expect(connecting).rejects.toMatchObject({ code: 'OUTPUT_CONNECTION_LOST' });
+  });
+
   test('a server that hangs up during the handshake is a TLS failure', async () => {
     const port = await listen(createServer((socket) => socket.once('data', () => socket.destroy())));
 

@@ -161,6 +161,11 @@ describe('messages longer than allowed', () => {
   });
 });
 
+test('a NUL in the text of a sender that ends its lines in LF ends no message', () => {
+  expect(texts('<13>a\n<13>b\0c\n<13>d\0<13>e\n')).toEqual(['<13>a', '<13>b\0c', '<13>d', '<13>e']);
+  expect(texts('<13>a\n<13>b\0')).toEqual(['<13>a', '<13>b']);
+});
+
 test('what the end of the stream cuts off is handed over and says so', () => {
   expect(frame([Buffer.from('<13>a\n<13>b')]).frames).toEqual([{ text: '<13>a' }, { text: '<13>b', cut: true }]);
   expect(frame([Buffer.from('20 <13>a')]).frames).toEqual([{ text: '<13>a', totalBytes: 20, cut: true }]);

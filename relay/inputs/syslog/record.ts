@@ -1,4 +1,5 @@
 import type { InputContext } from '../../component/input.ts';
+import { writeBase64 } from '../../record/base64.ts';
 import { sourceOf, type LineWriter, type Source } from '../../record/line-writer.ts';
 import type { Dataset } from '../../record/recorder.ts';
 import { writeIsoTime } from '../../record/time.ts';
@@ -13,7 +14,6 @@ const PEERS_MAX = 4_096;
 /** The milliseconds of the years 0 to 9999, which is what can be written. */
 const EPOCH_MS_MIN = -62_167_219_200_000;
 const EPOCH_MS_MAX = 253_402_300_799_999;
-const BASE64_CHUNK_BYTES = 49_152;
 
 export interface SyslogRecordsOptions {
   readonly context: InputContext;
@@ -84,7 +84,11 @@ export class SyslogRecords {
     } else {
       writer.raw(peer.open[header.format]!);
       this.#writeMarks(writer, flags, header, marks);
-      if (writer.lossy) writeBase64(writer, source, start, end);
+      if (writer.lossy) {
+        writer.raw(json.ORIGINAL_BASE64);
+        writeBase64(writer, source, start, end);
+        writer.byte(0x22);
+      }
       writer.raw(json.CLOSE);
     }
     if (header.hostEnd > header.hostStart) recorder.stream('host', source, header.hostStart, header.hostEnd);
@@ -307,15 +311,4 @@ function writeOffset(out: Uint8Array, offsetMinutes: number): number {
 
 function twoDigits(value: number): string {
   return String(value).padStart(2, '0');
-}
-
-function writeBase64(writer: LineWriter, source: Source, start: number, end: number): void {
-  writer.raw(json.ORIGINAL_BASE64);
-  // In pieces of a multiple of three bytes, so that a long line makes no long string.
-  for (let at = start; at < end; at += BASE64_CHUNK_BYTES) {
-    const length = Math.min(BASE64_CHUNK_BYTES, end - at);
-    const text = Buffer.from(source.bytes.buffer, source.bytes.byteOffset + at, length).toString('base64');
-    writer.raw(sourceOf(Buffer.from(text)));
-  }
-  writer.byte(0x22);
 }

@@ -1,4 +1,5 @@
 import { RelayError } from '../../errors.ts';
+import { systemClock, type Timer } from '../../io/clock.ts';
 import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
 import type {
   Cursor,
@@ -13,12 +14,14 @@ import type {
 import type {
   FromWriter,
   ReaderCalls,
+  ToldProgress,
   ToWriter,
   WireRead,
   WriterCalls,
   WriterOptions,
   WriterReady,
 } from './messages.ts';
+import { joinProgress } from './progress.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { startWorker, Thread, wireError } from './thread.ts';
@@ -27,6 +30,8 @@ import { startWorker, Thread, wireError } from './thread.ts';
 const RECENT_BYTES_MAX = 32 * 1_048_576;
 /** How much one question to the reading thread may bring. */
 const READ_BYTES_MAX = 2 * 1_048_576;
+/** How long a cursor's move may wait before the writer is told. */
+const PROGRESS_DELAY_MS = 20;
 
 interface Appending {
   readonly batch: BuiltBatch;
@@ -48,6 +53,10 @@ export class SqliteJournal implements Journal {
   readonly #commitListeners = new Set<(endSeq: number) => void>();
   /** What was posted to the writer and not answered yet, in order. */
   readonly #appending: Appending[] = [];
+  readonly #knownSlabs = new Set<number>();
+  /** Moves of cursors that the writer has not been told of yet. */
+  readonly #progress = new Map<string, Progress>();
+  #progressTimer: Timer | undefined;
   #reader: Thread<ReaderCalls> | undefined;
   #nextSeq: number;
   #closed = false;
@@ -87,10 +96,12 @@ export class SqliteJournal implements Journal {
     if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
     this.#post({
       kind: 'append',
+      progress: this.#takeProgress(),
       batch: {
         firstSeq: batch.firstSeq,
         records: batch.records,
-        shared: batch.slab.shared,
+        shared: this.#isKnownSlab(batch.slab.id) ? undefined : batch.slab.shared,
+        slabId: batch.slab.id,
         bytes: batch.bytes,
         receivedFirstMs: batch.receivedFirstMs,
         receivedLastMs: batch.receivedLastMs,
@@ -127,36 +138,44 @@ export class SqliteJournal implements Journal {
   }
 
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
-    await this.#writer.call('openCursor', endpoint, startAt);
+    await this.#callWriter('openCursor', endpoint, startAt);
     const cursor = (await this.cursors()).find((candidate) => candidate.endpoint === endpoint);
     if (cursor === undefined) throw new Error(`the cursor of ${endpoint} was made and is not there`);
     return cursor;
   }
 
   advance(endpoint: string, progress: Progress): void {
-    if (!this.#closed) this.#post({ kind: 'advance', endpoint, progress });
+    if (this.#closed) return;
+    const waiting = this.#progress.get(endpoint);
+    if (waiting !== undefined && waiting.toSeq !== progress.fromSeq) {
+      this.#postProgress();
+      this.#progress.set(endpoint, progress);
+    } else {
+      this.#progress.set(endpoint, waiting === undefined ? progress : joinProgress(waiting, progress));
+    }
+    this.#progressTimer ??= systemClock.after(PROGRESS_DELAY_MS, () => this.#postProgress());
   }
 
   removeCursor(endpoint: string): Promise<void> {
-    return this.#writer.call('removeCursor', endpoint);
+    return this.#callWriter('removeCursor', endpoint);
   }
 
   async cursors(): Promise<Cursor[]> {
-    await this.#writer.call('settle');
+    await this.#callWriter('settle');
     return this.#readingThread().call('cursors');
   }
 
   async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
-    await this.#writer.call('settle');
+    await this.#callWriter('settle');
     return this.#readingThread().call('deadLetters', endpoint, limit);
   }
 
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): Promise<number> {
-    return this.#writer.call('discardDeadLetters', endpoint, ids, outcome);
+    return this.#callWriter('discardDeadLetters', endpoint, ids, outcome);
   }
 
   receipts(): Promise<string[]> {
-    return this.#writer.call('receipts');
+    return this.#callWriter('receipts');
   }
 
   stats(): Promise<JournalStats> {
@@ -171,8 +190,38 @@ export class SqliteJournal implements Journal {
     if (this.#closed) return;
     this.#closed = true;
     await this.#reader?.call('close').catch(() => undefined);
-    await this.#writer.call('close');
+    await this.#callWriter('close');
     await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
+  }
+
+  /** Shared memory costs the receiving thread each time it is sent, so a slab of the pool is sent once. */
+  #isKnownSlab(id: number | undefined): boolean {
+    if (id === undefined) return false;
+    if (this.#knownSlabs.has(id)) return true;
+    this.#knownSlabs.add(id);
+    return false;
+  }
+
+  /** Cursors move with every delivery; the writer is told of several moves at once. */
+  #postProgress(): void {
+    const progress = this.#takeProgress();
+    if (progress.length > 0) this.#post({ kind: 'advance', progress });
+  }
+
+  #takeProgress(): ToldProgress[] {
+    this.#progressTimer?.cancel();
+    this.#progressTimer = undefined;
+    const told = [...this.#progress].map(([endpoint, progress]) => ({ endpoint, progress }));
+    this.#progress.clear();
+    return told;
+  }
+
+  #callWriter<Name extends keyof WriterCalls>(
+    method: Name,
+    ...args: Parameters<WriterCalls[Name]>
+  ): Promise<ReturnType<WriterCalls[Name]>> {
+    this.#postProgress();
+    return this.#writer.call(method, ...(args as never)) as Promise<ReturnType<WriterCalls[Name]>>;
   }
 
   #post(message: ToWriter): void {
@@ -188,7 +237,7 @@ export class SqliteJournal implements Journal {
     if (found.kind === 'damaged') {
       this.#events.damaged(found);
       this.#ahead.skip(found.firstSeq, endSeq(found));
-      await this.#writer.call('setAsideBatch', found.firstSeq, found.reason).catch(() => undefined);
+      await this.#callWriter('setAsideBatch', found.firstSeq, found.reason).catch(() => undefined);
       throw new RelayError('JOURNAL_DAMAGED', `records ${found.firstSeq} to ${endSeq(found) - 1}: ${found.reason}`);
     }
     return {

@@ -39,7 +39,10 @@ export class Gaps {
       'UPDATE gap SET records = records + ?, line_bytes = line_bytes + ?, at_ms = ?, chain_after = ? WHERE first_seq = ?',
     );
     this.#deleteBatch = database.prepare('DELETE FROM batch WHERE first_seq = ?');
-    this.#deleteStreams = database.prepare('DELETE FROM batch_stream WHERE first_seq = ?');
+    this.#deleteStreams = database.prepare(
+      `DELETE FROM batch_stream WHERE first_seq = @seq AND stream_id IN
+         (SELECT id FROM stream WHERE name IN (SELECT value FROM batch, json_each(batch.streams) WHERE batch.first_seq = @seq))`,
+    );
     this.#between = database
       .prepare(
         `SELECT coalesce(sum(min(first_seq + records, @to) - max(first_seq, @from)), 0) FROM gap
@@ -59,8 +62,8 @@ export class Gaps {
     if (adjacent && previous.reason === reason)
       this.#extend.run(batch.records, batch.line_bytes, nowMs, batch.chain_hash, previous.first_seq);
     else this.#insert.run(batch.first_seq, batch.records, batch.line_bytes, reason, nowMs, before, batch.chain_hash);
+    this.#deleteStreams.run({ seq: batch.first_seq });
     this.#deleteBatch.run(batch.first_seq);
-    this.#deleteStreams.run(batch.first_seq);
   }
 
   /** Records gone for a reason between two places. */

@@ -6,7 +6,9 @@ import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '
 export interface WireBatch {
   readonly firstSeq: number;
   readonly records: number;
-  readonly shared: SharedArrayBuffer;
+  /** The memory that holds the lines. Left out where the writer has seen a slab of this id before. */
+  readonly shared: SharedArrayBuffer | undefined;
+  readonly slabId: number | undefined;
   readonly bytes: number;
   readonly receivedFirstMs: number;
   readonly receivedLastMs: number;
@@ -39,9 +41,14 @@ export interface WriterCalls {
   close(): void;
 }
 
+export interface ToldProgress {
+  readonly endpoint: string;
+  readonly progress: Progress;
+}
+
 export type ToWriter =
-  | { readonly kind: 'append'; readonly batch: WireBatch }
-  | { readonly kind: 'advance'; readonly endpoint: string; readonly progress: Progress }
+  | { readonly kind: 'append'; readonly batch: WireBatch; readonly progress: readonly ToldProgress[] }
+  | { readonly kind: 'advance'; readonly progress: readonly ToldProgress[] }
   | { readonly kind: 'limits'; readonly limits: JournalLimits }
   | {
       readonly kind: 'call';

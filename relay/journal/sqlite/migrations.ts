@@ -4,7 +4,8 @@
  * - `batch`: one row a batch. `payload` comes last, so that the columns before it are read without it. `hash_of` says what
  *   `payload_hash` was made of: the record lines ('lines', small batches, which are merged later) or the payload as it stands
  *   here ('payload', large ones). `members` is there once small batches were merged: pairs of (records, bytes), in order.
- * - `batch_stream`: which runs, hosts and sources a batch touches. Small batches keep theirs in `streams` until merged.
+ * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
+ *   come into it when they are merged; until then they are few, and at the end.
  * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole.
  */
 export const MIGRATIONS: readonly string[] = [
@@ -22,7 +23,7 @@ export const MIGRATIONS: readonly string[] = [
     event_last_ms INTEGER NOT NULL,
     transient INTEGER NOT NULL,
     datasets TEXT NOT NULL,
-    streams TEXT,
+    streams TEXT NOT NULL,
     streams_cut INTEGER NOT NULL,
     encoding TEXT NOT NULL CHECK (encoding IN ('plain', 'zstd')),
     hash_of TEXT NOT NULL CHECK (hash_of IN ('lines', 'payload')),
@@ -41,7 +42,6 @@ export const MIGRATIONS: readonly string[] = [
     first_seq INTEGER NOT NULL,
     PRIMARY KEY (stream_id, first_seq)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX batch_stream_batch ON batch_stream (first_seq);
 
   CREATE TABLE gap (
     first_seq INTEGER PRIMARY KEY,

@@ -29,6 +29,8 @@ export class Store {
   readonly #merger: TailMerger;
   readonly #gaps: Gaps;
   readonly #streamIds = new Map<string, number>();
+  /** The memory of the slabs that have been seen, by their ids. */
+  readonly #slabs = new Map<number, SharedArrayBuffer>();
   #nextSeq: number;
   #chainHead: Buffer;
 
@@ -95,7 +97,7 @@ export class Store {
 
   #insert(batch: WireBatch, previous: Buffer): Buffer {
     if (batch.records === 0) return previous;
-    const lines = Buffer.from(batch.shared, 0, batch.bytes);
+    const lines = this.#linesOf(batch);
     const payload = encodePayload(lines, this.#options.compressionLevel);
     const small = batch.bytes < SMALL_BATCH_BYTES;
     const hash = contentHash(small ? lines : payload.bytes);
@@ -111,7 +113,7 @@ export class Store {
       batch.eventLastMs,
       batch.transient ? 1 : 0,
       JSON.stringify(batch.datasets),
-      small ? JSON.stringify(batch.streams) : null,
+      JSON.stringify(batch.streams),
       batch.streamsCut ? 1 : 0,
       payload.encoding,
       small ? 'lines' : 'payload',
@@ -122,6 +124,13 @@ export class Store {
     if (!small) this.#indexStreams(batch.firstSeq, batch.streams);
     this.#merger.inserted(batch, small);
     return link;
+  }
+
+  #linesOf({ shared, slabId, bytes }: WireBatch): Buffer {
+    const memory = shared ?? (slabId === undefined ? undefined : this.#slabs.get(slabId));
+    if (memory === undefined) throw new RelayError('JOURNAL_WRITE_FAILED', `slab ${slabId} was never sent here`);
+    if (slabId !== undefined) this.#slabs.set(slabId, memory);
+    return Buffer.from(memory, 0, bytes);
   }
 
   #indexStreams(firstSeq: number, streams: readonly string[]): void {

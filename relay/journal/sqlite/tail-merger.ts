@@ -22,7 +22,7 @@ interface SmallRow {
   readonly event_first_ms: number;
   readonly event_last_ms: number;
   readonly datasets: string;
-  readonly streams: string | null;
+  readonly streams: string;
   readonly streams_cut: number;
   readonly encoding: string;
   readonly chain_hash: Buffer;
@@ -64,7 +64,7 @@ export class TailMerger {
     this.#delete = database.prepare('DELETE FROM batch WHERE first_seq > ? AND first_seq <= ?');
     this.#update = database.prepare(
       `UPDATE batch SET records = ?, line_bytes = ?, payload_bytes = ?, received_first_ms = ?, received_last_ms = ?,
-         event_first_ms = ?, event_last_ms = ?, datasets = ?, streams = NULL, streams_cut = ?, encoding = ?, hash_of = 'lines',
+         event_first_ms = ?, event_last_ms = ?, datasets = ?, streams = ?, streams_cut = ?, encoding = ?, hash_of = 'lines',
          members = ?, payload_hash = ?, chain_hash = ?, payload = ? WHERE first_seq = ?`,
     );
     this.reload();
@@ -144,7 +144,7 @@ export class TailMerger {
       members.push({ records: row.records, bytes: row.line_bytes });
       for (const [name, count] of Object.entries(JSON.parse(row.datasets) as Record<string, number>))
         datasets[name] = (datasets[name] ?? 0) + count;
-      for (const name of JSON.parse(row.streams ?? '[]') as string[]) streams.add(name);
+      for (const name of JSON.parse(row.streams) as string[]) streams.add(name);
       streamsCut |= row.streams_cut;
     }
     const lines = Buffer.concat(parts);
@@ -160,6 +160,7 @@ export class TailMerger {
       Math.min(...rows.map((row) => row.event_first_ms)),
       Math.max(...rows.map((row) => row.event_last_ms)),
       JSON.stringify(datasets),
+      JSON.stringify([...streams]),
       streamsCut,
       payload.encoding,
       encodeMembers(members),

@@ -46,12 +46,13 @@ function next(): ToWriter | undefined {
 function handle(writer: Writer, message: ToWriter): void {
   switch (message.kind) {
     case 'append':
+      for (const { endpoint, progress } of message.progress) writer.advance(endpoint, progress);
       group.push(message.batch);
       groupBytes += message.batch.bytes;
       if (groupBytes >= GROUP_BYTES_MAX) commit(writer);
       return;
     case 'advance':
-      writer.advance(message.endpoint, message.progress);
+      for (const { endpoint, progress } of message.progress) writer.advance(endpoint, progress);
       return;
     case 'limits':
       writer.setLimits(message.limits);

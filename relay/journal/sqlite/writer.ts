@@ -5,6 +5,7 @@ import type { JournalLimits, Progress } from '../journal.ts';
 import { isDamage, lockDirectory, openForWriting, setAside, writeError, type Sqlite } from './database.ts';
 import { takeIdentity } from './identity.ts';
 import type { FromWriter, SalvageReport, WireBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
+import { joinProgress } from './progress.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { salvage } from './salvage.ts';
 import { Store } from './store.ts';
@@ -79,14 +80,8 @@ export class Writer implements WriterCalls {
     const last = waiting?.at(-1);
     if (waiting === undefined) {
       this.#progress.set(endpoint, [progress]);
-    } else if (last !== undefined && last.toSeq === progress.fromSeq && last.refused.length === 0) {
-      waiting[waiting.length - 1] = {
-        fromSeq: last.fromSeq,
-        toSeq: progress.toSeq,
-        delivered: last.delivered + progress.delivered,
-        filtered: last.filtered + progress.filtered,
-        refused: progress.refused,
-      };
+    } else if (last !== undefined && last.toSeq === progress.fromSeq) {
+      waiting[waiting.length - 1] = joinProgress(last, progress);
     } else {
       waiting.push(progress);
     }

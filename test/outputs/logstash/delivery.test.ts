@@ -19,6 +19,8 @@ const noEvents: DeliveryEvents = {
   refused: () => {},
   stateChanged: () => {},
   reminder: () => {},
+  deadLettersFull: () => {},
+  readFailed: () => {},
   failedOver: () => {},
   sentAgain: () => {},
 };
@@ -35,6 +37,7 @@ const endpointOptions = {
   reminderIntervalMs: 60_000,
   drainRecordsPerSecondMax: 0,
   resendRecords: 10_000,
+  deadLettersMax: 1_000,
 };
 
 async function start(url: string) {

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { datasetOption, listenOption, tlsServerOption } from '../../component/options.ts';
+import { zoneOffset } from './local-time.ts';
+
+const fields = z.strictObject({
+  listen: listenOption(['tcp', 'tls', 'udp'], 'tcp://0.0.0.0:5514'),
+  tls: tlsServerOption.optional().describe('Certificate and key; needed for `tls://`.'),
+  dataset: datasetOption('syslog'),
+  message_bytes_max: z
+    .int()
+    .min(480)
+    .max(16 << 20)
+    .default(1 << 20)
+    .describe('A longer message is split into several records, all kept and flagged `split`.'),
+  keep_original: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Keeps each raw line in `event.original`. Without it, only lines whose fields do not give it back have it.',
+    ),
+  time_zone: z
+    .string()
+    .refine(
+      (zone) => zoneOffset(zone) !== undefined,
+      'use "UTC", an offset such as "+02:00", or a name such as "Europe/Berlin"',
+    )
+    .default('UTC')
+    .describe('The zone of times that do not name theirs (RFC 3164): an IANA name or an offset.'),
+  connections_max: z
+    .int()
+    .min(1)
+    .default(10_000)
+    .describe('At this many, the one idle longest makes room for a new one. tcp and tls only.'),
+  connections_per_address_max: z
+    .int()
+    .min(1)
+    .default(5_000)
+    .describe('The same for connections from one address. Harbor opens one for each record and never closes it.'),
+  idle_timeout_ms: z
+    .int()
+    .min(0)
+    .default(600_000)
+    .describe('A connection on which nothing arrives for this long is closed; 0 leaves it open.'),
+  frame_timeout_ms: z
+    .int()
+    .min(100)
+    .default(30_000)
+    .describe(
+      'A message that has begun must end within this time; else what came is kept, flagged `cut`, and the connection closed.',
+    ),
+  handshake_timeout_ms: z.int().min(100).default(10_000).describe('How long a TLS handshake may take.'),
+  receive_buffer_bytes: z
+    .int()
+    .min(65_536)
+    .max(1 << 30)
+    .default(4 << 20)
+    .describe(
+      'The kernel’s buffer for datagrams that wait to be read. udp only; Linux grants up to `net.core.rmem_max`.',
+    ),
+  backlog_bytes_max: z
+    .int()
+    .min(65_536)
+    .max(1 << 30)
+    .default(16 << 20)
+    .describe('Datagrams held while the journal is busy; what comes beyond it is dropped and counted. udp only.'),
+});
+
+export type SyslogOptions = z.output<typeof fields>;
+
+export const options = fields.superRefine((given, context) => {
+  const isTls = given.listen.startsWith('tls:');
+  if (isTls && given.tls === undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['tls'],
+      message: 'tls:// needs a certificate: set tls.cert_file and tls.key_file',
+    });
+  if (!isTls && given.tls !== undefined)
+    context.addIssue({ code: 'custom', path: ['listen'], message: 'with tls set, listen on tls://' });
+});

@@ -1,0 +1,35 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Contender } from './contender.ts';
+import { fluentBitContenders } from './fluent-bit.ts';
+import { findOnPath, findOrUnpack } from './install.ts';
+import { relayContender } from './relay.ts';
+import { rsyslogContenders } from './rsyslog.ts';
+import { syslogNgContenders } from './syslog-ng.ts';
+
+export interface Roster {
+  readonly contenders: readonly Contender[];
+  readonly skipped: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** Everyone who can take part on this machine, the relay first, and who can't, and why. */
+export function roster(relayMain: string): Roster {
+  const contenders: Contender[] = [];
+  const skipped: { name: string; why: string }[] = [];
+  if (existsSync(relayMain)) contenders.push(relayContender(resolve(relayMain)));
+  else skipped.push({ name: 'relay', why: `there is no ${relayMain}; run: npm run build` });
+
+  const rsyslog = findOrUnpack('rsyslog', 'rsyslogd');
+  if (typeof rsyslog === 'string') skipped.push({ name: 'rsyslog', why: rsyslog });
+  else contenders.push(...rsyslogContenders(rsyslog));
+
+  const syslogNg = findOrUnpack('syslog-ng-core', 'syslog-ng');
+  if (typeof syslogNg === 'string') skipped.push({ name: 'syslog-ng', why: syslogNg });
+  else contenders.push(...syslogNgContenders(syslogNg));
+
+  const fluentBit = process.env['FLUENT_BIT'] ?? findOnPath('fluent-bit');
+  if (fluentBit === undefined)
+    skipped.push({ name: 'fluent-bit', why: 'it is not on the path, nor named by FLUENT_BIT' });
+  else contenders.push(...fluentBitContenders(fluentBit));
+  return { contenders, skipped };
+}

@@ -1,0 +1,387 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { describe, expect, test, vi } from 'vitest';
+import { syslog } from '../../relay/inputs/syslog/index.ts';
+import { Certificates } from '../support/certificates.ts';
+import { InputHarness } from '../support/input-harness.ts';
+import { rawLineOf } from '../support/raw-line.ts';
+
+function start(options: Record<string, unknown> = {}): Promise<InputHarness> {
+  return InputHarness.start(syslog, { listen: 'tcp://127.0.0.1:0', ...options });
+}
+
+async function open(input: InputHarness): Promise<Socket> {
+  const socket = connect(input.port, '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+async function sendAll(input: InputHarness, bytes: string | Buffer): Promise<void> {
+  const socket = await open(input);
+  socket.end(bytes);
+  await once(socket.resume(), 'close');
+}
+
+async function sendDatagrams(input: InputHarness, datagrams: ReadonlyArray<string | Buffer>): Promise<void> {
+  const socket = createSocket('udp4');
+  for (const datagram of datagrams)
+    await new Promise<void>((resolve, reject) =>
+      socket.send(datagram, input.port, '127.0.0.1', (error) => (error === null ? resolve() : reject(error))),
+    );
+  socket.close();
+}
+
+const messages = (input: InputHarness): unknown[] => input.records.map((record) => record['message']);
+
+describe('over TCP', () => {
+  test('a line becomes a record with its sender', async () => {
+    await using input = await start();
+
+    await sendAll(input, '<34>Nov 22 05:00:00 web-1 su[7]: failed\n');
+
+    await expect.poll(() => input.lines.length).toBe(1);
+    expect(input.records[0]).toMatchObject({
+      event: { dataset: 'syslog' },
+      host: { name: 'web-1' },
+      log: { level: 'crit', syslog: { priority: 34, appname: 'su', procid: '7' } },
+      message: 'failed',
+      source: { ip: '127.0.0.1' },
+      spillway: { input: 'test', format: 'rfc3164' },
+    });
+    expect(input.context.counters).toMatchObject({ records: 1, connectionsTotal: 1 });
+  });
+
+  test('framings and formats may change from message to message', async () => {
+    await using input = await start();
+
+    await sendAll(
+      input,
+      '<34>a: 1\n10 <34>1 - - \x008 <34>b: 2\n\0<13>1 - - - - - - 3\n<34>c: 4\0<34>d: 5\0not syslog\n',
+    );
+
+    await expect.poll(() => input.lines.length).toBe(7);
+    expect(messages(input)).toEqual(['1', '<34>1 - - ', '2', '3', '4', '5', 'not syslog']);
+  });
+
+  test('a message that arrives byte by byte is one record', async () => {
+    await using input = await start();
+    const socket = await open(input);
+    socket.setNoDelay(true);
+
+    for (const byte of Buffer.from('<34>a: b c\n<34>a: d\n'))
+      await new Promise((resolve) => socket.write(Buffer.from([byte]), resolve));
+
+    await expect.poll(() => messages(input)).toEqual(['b c', 'd']);
+    socket.destroy();
+  });
+
+  test('what the end of a connection cuts off is kept and flagged', async () => {
+    await using input = await start();
+
+    await sendAll(input, '<34>a: whole\n<34>a: ha');
+
+    await expect.poll(() => input.lines.length).toBe(2);
+    expect(input.records[1]).toMatchObject({ message: 'ha', spillway: { flags: ['time_missing', 'cut'] } });
+    expect(input.flags.cut).toBe(1);
+  });
+
+  test('a message that never ends is kept after its time, and its connection closed', async () => {
+    await using input = await start({ frame_timeout_ms: 100 });
+    const idle = await open(input);
+    idle.write('<34>a: whole\n');
+    const slow = await open(input);
+    slow.write('100 <34>a: ha');
+
+    await once(slow.resume(), 'close');
+
+    await expect.poll(() => messages(input)).toEqual(['whole', 'ha']);
+    expect(input.refusals).toEqual({ timeout: 1 });
+    expect(idle.destroyed).toBe(false);
+    idle.write('<34>a: still here\n');
+    await expect.poll(() => messages(input)).toContain('still here');
+    idle.destroy();
+  });
+
+  test('a line longer than allowed is kept in parts', async () => {
+    await using input = await start({ message_bytes_max: 480 });
+    const text = 'x'.repeat(1_000);
+
+    await sendAll(input, `<34>a: ${text}\n`);
+
+    await expect.poll(() => input.lines.length).toBe(3);
+    expect(input.records.map((record) => rawLineOf(record).toString()).join('')).toBe(`<34>a: ${text}`);
+    expect(input.records.map((record) => record['spillway'].part)).toEqual([
+      { number: 1 },
+      { number: 2 },
+      { number: 3, total_bytes: 1_007 },
+    ]);
+    expect(input.flags.split).toBe(3);
+  });
+
+  test.each([
+    ['an octet count that cannot be meant', '99999999999 <34>a: b', 'frame_invalid'],
+    ['a TLS handshake', Buffer.from('16030100f8010000f40303', 'hex'), 'tls'],
+  ])('%s closes the connection and is counted; others go on', async (_name, bytes, reason) => {
+    await using input = await start();
+    const other = await open(input);
+    const socket = await open(input);
+
+    socket.write(bytes);
+    await once(socket.resume(), 'close');
+    other.write('<34>a: b\n');
+
+    await expect.poll(() => messages(input)).toEqual(['b']);
+    expect(input.refusals).toEqual({ [reason]: 1 });
+    other.destroy();
+  });
+
+  test('an HTTP request is kept as text', async () => {
+    await using input = await start();
+
+    await sendAll(input, 'POST / HTTP/1.1\r\nHost: x\r\n\r\n');
+
+    await expect.poll(() => messages(input)).toEqual(['POST / HTTP/1.1', 'Host: x']);
+    expect(input.flags.unparsed).toBe(2);
+  });
+
+  test('ten thousand empty lines are no records', async () => {
+    await using input = await start();
+
+    await sendAll(input, `${'\r\n'.repeat(10_000)}<34>a: b\n`);
+
+    await expect.poll(() => messages(input)).toEqual(['b']);
+  });
+
+  test('a thousand idle connections that said one thing each are all kept open', async () => {
+    await using input = await start();
+    const sockets: Socket[] = [];
+    for (let i = 0; i < 1_000; i++) {
+      const socket = await open(input);
+      socket.write(`<6>2026-11-22T02:41:36Z 814da02eb5a8 audit[1]: n=${i}\n`);
+      sockets.push(socket);
+    }
+
+    await expect.poll(() => input.lines.length).toBe(1_000);
+    expect(input.context.counters.connections).toBe(1_000);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test('at the limit the connection idle longest makes room, and keeps what it had sent', async () => {
+    await using input = await start({ connections_max: 2 });
+    const sockets = [await open(input), await open(input)];
+    for (const socket of sockets) socket.write('<34>a: whole\n<34>a: unfinished');
+    await expect.poll(() => input.lines.length).toBe(2);
+
+    sockets.push(await open(input));
+
+    await expect.poll(() => messages(input)).toEqual(['whole', 'whole', 'unfinished']);
+    expect(input.refusals).toEqual({ too_many_connections: 1 });
+    expect(input.flags.cut).toBe(1);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test('while the journal is busy nothing more is read, and nothing is lost', async () => {
+    await using input = await start();
+    input.hold();
+    const socket = await open(input);
+    const count = 40_000;
+    const line = (n: number): string => `<34>a: ${n} ${'x'.repeat(500)}\n`;
+    let refusedToTake = false;
+    for (let n = 0; n < count; n++) refusedToTake = !socket.write(line(n)) || refusedToTake;
+    socket.end();
+    await vi.waitFor(() => expect(input.context.counters.records).toBeGreaterThan(0));
+    const readWhileHeld = input.context.counters.records;
+
+    input.release();
+
+    await expect.poll(() => input.lines.length, { timeout: 15_000 }).toBe(count);
+    expect(readWhileHeld).toBeLessThan(1_000);
+    expect(refusedToTake).toBe(true);
+    expect(input.records.at(-1)!['message']).toMatch(/^39999 /);
+  });
+
+  test('a stop records what has been received, unfinished messages too', async () => {
+    const input = await start();
+    const socket = await open(input);
+    socket.write('<34>a: 1\n<34>a: 2');
+    await expect.poll(() => input.context.counters.bytes).toBeGreaterThan(0);
+
+    const stopped = input[Symbol.asyncDispose]();
+    await stopped;
+    await input.input.stop();
+
+    expect(messages(input)).toEqual(['1', '2']);
+    expect(input.flags.cut).toBe(1);
+  });
+
+  test('an address in use stops the input with a code to look up', async () => {
+    await using first = await start();
+
+    await expect(start({ listen: `tcp://127.0.0.1:${first.port}` })).rejects.toMatchObject({
+      code: 'INPUT_LISTEN_FAILED',
+    });
+  });
+});
+
+describe('over TLS', () => {
+  test('records arrive, and clients without a certificate are refused where one is required', async () => {
+    using certificates = new Certificates();
+    const { ca, server, client } = certificates;
+    await using input = await start({
+      listen: 'tls://127.0.0.1:0',
+      tls: { cert_file: server.cert, key_file: server.key, client_ca_file: ca.cert, client_auth: 'required' },
+    });
+    const trust = { ca: readFileSync(ca.cert), port: input.port, host: '127.0.0.1' };
+
+    const good = connectTls({ ...trust, cert: readFileSync(client.cert), key: readFileSync(client.key) });
+    good.end('9 <34>a: ok9 <34>a: no');
+    await once(good.resume(), 'close');
+    const bad = connectTls({ ...trust });
+    bad.on('error', () => {});
+    bad.end('<34>a: never\n');
+    await new Promise((resolve) => bad.resume().once('close', resolve));
+
+    await expect.poll(() => messages(input)).toEqual(['ok', 'no']);
+    await expect.poll(() => input.refusals).toEqual({ tls: 1 });
+  });
+});
+
+describe('over UDP', () => {
+  const udp = { listen: 'udp://127.0.0.1:0' };
+
+  test('a datagram is a message, its line end dropped', async () => {
+    await using input = await start(udp);
+
+    await sendDatagrams(input, ['<34>a: 1', '<34>a: 2\n', '<34>a: 3\0', '<34>a: 4\nstill 4\r\n', '\n', '']);
+
+    await expect.poll(() => messages(input)).toEqual(['1', '2', '3', '4\nstill 4']);
+    expect(input.records[0]).toMatchObject({ source: { ip: '127.0.0.1' }, spillway: { format: 'rfc3164' } });
+  });
+
+  test('the largest datagram is kept whole, and in parts where it is longer than allowed', async () => {
+    await using whole = await start(udp);
+    await using parts = await start({ ...udp, message_bytes_max: 30_000 });
+    const text = `<34>a: ${'x'.repeat(65_000)}`;
+
+    await sendDatagrams(whole, [text]);
+    await sendDatagrams(parts, [text]);
+
+    await expect.poll(() => whole.lines.length).toBe(1);
+    await expect.poll(() => parts.lines.length).toBe(3);
+    expect(rawLineOf(whole.records[0]!).toString()).toBe(text);
+    expect(parts.records.map((record) => rawLineOf(record).toString()).join('')).toBe(text);
+  });
+
+  test('datagrams wait while the journal is busy; what does not fit is counted', async () => {
+    await using input = await start({ ...udp, backlog_bytes_max: 65_536 });
+    input.hold();
+    const text = 'x'.repeat(1_017);
+
+    await sendDatagrams(
+      input,
+      Array.from({ length: 100 }, (_, n) => `<34>a: ${String(n).padStart(3, '0')}${text.slice(3)}`),
+    );
+    await expect.poll(() => input.droppedByReason.backlog_full).toBe(36);
+    input.release();
+
+    await expect.poll(() => input.lines.length).toBe(64);
+    expect(input.droppedByReason).toEqual({ backlog_full: 36 });
+    expect(messages(input).map((message) => Number(String(message).slice(0, 3)))).toEqual(
+      Array.from({ length: 64 }, (_, n) => n),
+    );
+  });
+
+  test('a stop records the datagrams that wait', async () => {
+    const input = await start(udp);
+    await sendDatagrams(
+      input,
+      Array.from({ length: 200 }, (_, n) => `<34>a: ${n}`),
+    );
+
+    await input[Symbol.asyncDispose]();
+    await input.input.stop();
+
+    expect(input.lines).toHaveLength(200);
+  });
+
+  test('an address in use stops the input with a code to look up', async () => {
+    await using first = await start(udp);
+
+    await expect(start({ listen: `udp://127.0.0.1:${first.port}` })).rejects.toMatchObject({
+      code: 'INPUT_LISTEN_FAILED',
+    });
+  });
+});
+
+describe('options', () => {
+  test.each([
+    [{ listen: 'tls://0.0.0.0:6514' }, 'tls:// needs a certificate'],
+    [{ listen: 'udp://0.0.0.0:514', tls: { cert_file: 'a', key_file: 'b' } }, 'with tls set, listen on tls://'],
+    [{ listen: 'http://0.0.0.0:514' }, 'cannot be listened on here'],
+    [{ listen: 'udp://0.0.0.0:514', time_zone: 'Mars/Olympus' }, 'an offset such as'],
+    [{ listen: 'udp://0.0.0.0:514', port: 1 }, 'Unrecognized key'],
+  ])('%j is refused', (given, message) => {
+    const outcome = syslog.options.safeParse(given);
+
+    expect(outcome.success).toBe(false);
+    expect(outcome.error?.message).toContain(message);
+  });
+});
+
+describe('what real senders send', () => {
+  const folder = 'test/vectors/fluent-bit';
+  const captures = readdirSync(folder).filter((name) => /syslog-tcp/.test(name));
+
+  test.each(captures)('Fluent Bit’s %s comes through byte for byte', async (capture) => {
+    await using input = await start();
+    const bytes = readFileSync(`${folder}/${capture}/conn-0.c2s.bin`);
+
+    await sendAll(input, bytes);
+
+    const lines = bytes
+      .toString('latin1')
+      .split('\n')
+      .map((line) => line.replace(/\r$/, ''))
+      .filter((line) => line !== '');
+    await expect.poll(() => input.lines.length).toBeGreaterThanOrEqual(lines.length);
+    expect(input.records.map((record) => rawLineOf(record).toString('latin1'))).toEqual(lines);
+  });
+
+  test.each(['rfc3164', 'rfc5424'])('Fluent Bit’s datagrams in %s come through byte for byte', async (format) => {
+    await using input = await start({ listen: 'udp://127.0.0.1:0' });
+    const datagrams = Array.from({ length: 7 }, (_, n) =>
+      readFileSync(`${folder}/syslog-udp-${format}/dgram-${n}.bin`),
+    );
+
+    await sendDatagrams(input, datagrams);
+
+    await expect.poll(() => input.lines.length).toBe(7);
+    expect(input.records.map(rawLineOf)).toEqual(datagrams);
+    expect(input.records.every((record) => record['spillway'].format === format)).toBe(true);
+  });
+
+  test('Harbor’s audit lines, one connection each', async () => {
+    await using input = await start({ dataset: 'harbor.audit' });
+    const samples = readFileSync('test/vectors/syslog/harbor.jsonl', 'utf8').trim().split('\n');
+
+    for (const sample of samples) {
+      const { bytes } = JSON.parse(sample) as { bytes: string };
+      const before = input.lines.length;
+      const socket = await open(input);
+      socket.write(bytes);
+      const lines = bytes.split('\n').filter((line) => line !== '');
+      await expect.poll(() => input.lines.length).toBe(before + lines.length);
+      expect(input.records.slice(before).map((record) => rawLineOf(record).toString())).toEqual(lines);
+      expect(input.records[before]).toMatchObject({
+        event: { dataset: 'harbor.audit' },
+        log: { level: 'info', syslog: { appname: 'audit' } },
+        spillway: { format: 'rfc3339' },
+      });
+      socket.destroy();
+    }
+  });
+});
