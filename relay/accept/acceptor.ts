@@ -23,9 +23,10 @@ export interface AcceptorOptions {
   readonly patienceMs: number;
 }
 
-/** A batch is built in one of these; half of it is the usual size of a batch, the rest is room for one long record. */
-const SLAB_BYTES = 1_048_576;
-const SLABS_IDLE_MAX = 24;
+/** A batch is built in a slab of its own size and so much more: room for the record that fills it. */
+const SLAB_ROOM_BYTES = 131_072;
+/** Slabs kept for re-use: enough for all that may be on its way and for what the journal keeps in memory, so that none is made anew. */
+const SLABS_IDLE_MAX = 128;
 const RECEIPTS_MAX = 200_000;
 /** After the journal refused a batch it is offered again at this interval. */
 const RETRY_INTERVAL_MS = 500;
@@ -72,7 +73,7 @@ export class Acceptor {
     const { journal, clock } = options;
     this.#durableSeq = journal.nextSeq;
     this.#builder = new BatchBuilder({
-      pool: new SlabPool({ slabBytes: SLAB_BYTES, idleMax: SLABS_IDLE_MAX }),
+      pool: new SlabPool({ slabBytes: options.batchBytesMax + SLAB_ROOM_BYTES, idleMax: SLABS_IDLE_MAX }),
       idPrefix: eventIdPrefix(journal.identity.node, journal.identity.bootSeconds),
       firstSeq: journal.nextSeq,
       bytesMax: options.batchBytesMax,

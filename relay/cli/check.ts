@@ -41,7 +41,7 @@ interface NamedFinding extends Finding {
 }
 
 /** Runs the checks in turn. */
-export async function runChecks(list: readonly Check[], subject: Parameters<Check['run']>[0]): Promise<NamedFinding[]> {
+async function runChecks(list: readonly Check[], subject: Parameters<Check['run']>[0]): Promise<NamedFinding[]> {
   const findings: NamedFinding[] = [];
   for (const check of list) {
     for (const finding of await check.run(subject)) findings.push({ check: check.name, ...finding });

@@ -1,3 +1,4 @@
+import { normalize } from 'node:path';
 import { formatPath, type Problem } from './problem.ts';
 import { isRecord } from './explain-schema.ts';
 import type { YamlText } from './yaml-text.ts';
@@ -15,6 +16,7 @@ export function crossProblems(yaml: YamlText, value: unknown): Problem[] {
   return [
     ...noInput(root, at),
     ...sharedAddresses(root, at),
+    ...sharedFiles(root, at),
     ...storedNowhere(root, at),
     ...backoffTurnedRound(root, at),
   ];
@@ -72,6 +74,20 @@ function collide(a: Listener, b: Listener): boolean {
   const anywhere = ['0.0.0.0', '[::]'];
   if (a.transport !== b.transport || a.port !== b.port || a.port === 0) return false;
   return a.host === b.host || anywhere.includes(a.host) || anywhere.includes(b.host);
+}
+
+/** Two writers would cut each other's lines. */
+function sharedFiles(root: Root, at: Report): Problem[] {
+  if (!isRecord(root['endpoints'])) return [];
+  const writers = new Map<string, string>();
+  return Object.entries(root['endpoints']).flatMap(([name, endpoint]) => {
+    if (!isRecord(endpoint) || typeof endpoint['path'] !== 'string') return [];
+    const path = normalize(endpoint['path']);
+    const other = writers.get(path);
+    if (other === undefined) writers.set(path, name);
+    const message = `endpoints.${other} writes to this file already — write another path`;
+    return other === undefined ? [] : [at(['endpoints', name, 'path'], message)];
+  });
 }
 
 function storedNowhere(root: Root, at: Report): Problem[] {

@@ -90,6 +90,7 @@ export function optionAt(option: OptionSchema, path: readonly PropertyKey[], val
 /** Whether a value must not be shown, by what its schema says or, failing that, by its name. */
 export function isSecret(key: string, option: OptionSchema | undefined): boolean {
   if (option?.secret !== undefined) return option.secret;
+  if (option !== undefined && option.type !== 'string' && option.items?.type !== 'string') return false;
   return /(^|_)(secret|password|passphrase|token|tokens|shared_key|api_key)$/.test(key);
 }
 

@@ -157,7 +157,7 @@ function assemble(parsed: Parsed, { file, folder, registry }: ConfigSource): Con
  * Makes paths absolute, counting from the config's folder. By our naming rule an option called `path`, `…_path`, `…_file` or
  * `…_dir` is a path of the file system, and no other is.
  */
-export function resolvePaths<Value>(value: Value, folder: string): Value {
+function resolvePaths<Value>(value: Value, folder: string): Value {
   if (Array.isArray(value)) return value.map((item) => resolvePaths(item, folder)) as Value;
   if (!isRecord(value)) return value;
   const entries = Object.entries(value).map(([key, inner]) => [
@@ -167,6 +167,6 @@ export function resolvePaths<Value>(value: Value, folder: string): Value {
   return Object.fromEntries(entries) as Value;
 }
 
-export function isPathOption(key: string): boolean {
+function isPathOption(key: string): boolean {
   return /(^path|_path|_file|_dir)$/.test(key);
 }

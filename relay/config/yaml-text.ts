@@ -83,13 +83,6 @@ export class YamlText {
     return offset;
   }
 
-  /** The node that holds the value at `path`, through aliases. */
-  nodeAt(path: readonly PropertyKey[]): Node | undefined {
-    let node: Node | null = this.document.contents;
-    for (const key of path) node = child(this.#resolve(node), key)?.value ?? null;
-    return this.#resolve(node) ?? undefined;
-  }
-
   /** Calls back for each text among the values (not the keys), with the path to it. */
   visitTexts(callback: (scalar: Scalar<string>, path: readonly PropertyKey[]) => void): void {
     visit(this.document, {

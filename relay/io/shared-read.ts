@@ -40,7 +40,12 @@ export class SharedRead {
         buffer: this.#buffer,
         callback: (bytes: number) => {
           onData(socket, this.#buffer.subarray(0, bytes));
-          return !socket.isPaused();
+          if (bytes < READ_BYTES_MAX || socket.isPaused()) return true;
+          // There is more, and the event loop would read on and on here while everybody else waits: let them have a turn.
+          setImmediate(() => {
+            if (!socket.isPaused()) socket.resume();
+          });
+          return false;
         },
       },
     };

@@ -245,7 +245,8 @@ export function writeValue(writer: LineWriter, value: SenderField | EcsNode, dia
   writer.byte(0x22);
 }
 
-function setValue(node: EcsNode, from: SenderField | EcsNode): void {
+/** Gives a node the value of a member. */
+export function setValue(node: EcsNode, from: SenderField | EcsNode): void {
   node.value = from.value;
   node.start = from.start;
   node.end = from.end;

@@ -4,6 +4,7 @@ import { TRAIT_ESCAPE, findLosses, isUtf8Text, unescapeJsonString } from './json
 import { fragment, sourceOf, type Source } from './line-writer.ts';
 import { Scratch, SenderField, type SenderRecord } from './sender-fields.ts';
 import { hashBytes, hashedName, knownKey, sameBytes, type HashedName } from './sender-keys.ts';
+import { SenderPlan } from './sender-plan.ts';
 import { readTimeNumber, readTimeText, setTime, type SenderTime } from './sender-time.ts';
 
 const FILE = hashedName('file');
@@ -40,7 +41,12 @@ export class SenderPlacement {
   timeInvalid = false;
   message: SenderField | undefined;
   readonly #scratch = new Scratch();
+  readonly #plan = new SenderPlan();
+  /** Where in the tree the members are, by their numbers. */
+  readonly #nodes: (EcsNode | undefined)[] = [];
   readonly #times: (SenderField | undefined)[] = Array.from({ length: TIME_RANKS });
+  /** The member that is the time; undefined where the protocol gave it. */
+  #timeField: SenderField | undefined;
   readonly #range: TextRange = { source: sourceOf(new Uint8Array(0)), start: 0, end: 0 };
 
   constructor(scanner: JsonScanner) {
@@ -49,8 +55,11 @@ export class SenderPlacement {
 
   clear(record: SenderRecord | undefined): void {
     this.tree.clear(record?.dialect ?? 'plain');
+    this.#plan.forget();
+    this.#nodes.length = 0;
     this.#scratch.clear();
     this.#times.fill(undefined);
+    this.#timeField = undefined;
     this.hasTime = false;
     this.timeInvalid = false;
     this.time.cut = false;
@@ -58,11 +67,30 @@ export class SenderPlacement {
   }
 
   place(record: SenderRecord): void {
+    if (this.#follow(record)) return;
     this.clear(record);
     this.#chooseMessageAndTimes(record);
     if (this.message !== undefined) this.message.placed = true;
     this.#settleTime(record);
     this.#placeFields(record);
+    // Not from a record without a time, or whose first choice of a time was none: which member is the time is then up to the values.
+    const isPlain = this.hasTime && !this.timeInvalid;
+    if (isPlain && !this.tree.lossy && !this.tree.overflow && !record.lossy)
+      this.#plan.learn(record, this.message, this.#timeField, this.#nodes);
+  }
+
+  /** Places a record as the last one was, where its members are the same. */
+  #follow(record: SenderRecord): boolean {
+    if (!this.#plan.fits(record)) return false;
+    this.#scratch.clear();
+    const timeField = this.#plan.timeFieldOf(record);
+    const hasTime =
+      timeField === undefined
+        ? setTime(record.timeSeconds, record.timeNanos, record.timeDigits, this.time)
+        : this.#readTime(timeField, record);
+    if (!hasTime) return false;
+    this.message = this.#plan.follow(record);
+    return true;
   }
 
   /** The bytes of a string, without escapes. Valid until the next call. */
@@ -168,6 +196,7 @@ export class SenderPlacement {
         continue;
       }
       this.hasTime = true;
+      this.#timeField = field;
       field.placed = true;
       return;
     }
@@ -208,12 +237,12 @@ export class SenderPlacement {
     if (aliases === 0) return;
     for (let i = 0; i < record.count; i++) {
       const field = record.fields[i]!;
-      if (!field.placed && field.known?.alias !== undefined) this.#placeAlias(field);
+      if (!field.placed && field.known?.alias !== undefined) this.#nodes[i] = this.#placeAlias(field);
     }
   }
 
   /** `file`, `offset`, `host` and their like, once it is known that nothing better stands in the place they are meant for. */
-  #placeAlias(field: SenderField): void {
+  #placeAlias(field: SenderField): EcsNode | undefined {
     const { tree } = this;
     const alias = field.known?.alias;
     let parent: EcsNode | undefined;
@@ -228,9 +257,12 @@ export class SenderPlacement {
       parent = isNumber(field) ? this.descend(tree.root, LOG) : undefined;
       place = OFFSET;
     }
-    if (parent !== undefined && this.find(parent, place) === undefined)
+    if (parent !== undefined && this.find(parent, place) === undefined) {
       field.placed = tree.place(parent, place.name, 0, place.name.bytes.length, place.hash, field);
-    else if (field.known?.fieldset === true) this.#labelOwn(field);
+      return this.find(parent, place);
+    }
+    if (field.known?.fieldset === true) this.#labelOwn(field);
+    return undefined;
   }
 
   /** A name with dots that begins with a field set of ECS is the path to a place in it; all others stay as they are. */

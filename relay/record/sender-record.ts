@@ -111,7 +111,7 @@ export class SenderRecordWriter {
     const dataset = event === undefined ? this.#options.dataset : this.#settleEvent(event, record);
     if (tree.overflow) return this.writeText(record, origin, true);
     const { message } = placement;
-    const losses = message === undefined ? 0 : lossesOf(message, record);
+    let losses = message === undefined ? 0 : lossesOf(message, record);
     const othersLossy = placement.othersAreLossy(record);
     if (losses !== 0 || othersLossy) this.#flags |= INVALID_UTF8;
     const sourceNeeded = record.lossy || tree.lossy || othersLossy || (losses & LOSS_SURROGATE) !== 0 || time.cut;
@@ -124,7 +124,15 @@ export class SenderRecordWriter {
     const original = sourceNeeded || this.#options.keepOriginal ? record : undefined;
     const writer = this.#options.recorder.open(dataset, record.bytes);
     this.#writeFields(writer, record, original);
-    if (message !== undefined) writeMessage(writer, message, record);
+    if (message !== undefined) {
+      writer.lossy = false;
+      writeMessage(writer, message, record);
+      // Of plain bytes it is known only now, which saves looking at them twice.
+      if (message.form === 'text' && writer.lossy) {
+        losses |= LOSS_BYTES;
+        this.#flags |= INVALID_UTF8;
+      }
+    }
     this.#writeSpillway(writer, origin, original);
     if (message !== undefined && (losses & LOSS_BYTES) !== 0)
       writeBase64Member(writer, ORIGINAL_BASE64, placement.rawText(message, record));
@@ -306,8 +314,9 @@ export class SenderRecordWriter {
   }
 }
 
+/** What of a message that came as JSON is no text. */
 function lossesOf(message: SenderField, record: SenderRecord): number {
-  if (message.form === 'text') return isUtf8Text(message.value, message.start, message.end) ? 0 : LOSS_BYTES;
+  if (message.form === 'text') return 0;
   return findLosses(message.value, message.start, message.end, message.traits, record.dialect);
 }
 

@@ -88,13 +88,15 @@ export function writeTime(writer: LineWriter, time: SenderTime): void {
     return;
   }
   writer.position += ISO_TIME_LENGTH - 1;
-  let rest = time.nanos - millis * 1_000_000;
-  let weight = 100_000;
-  for (let i = 3; i < time.digits; i++, weight /= 10) {
-    const digit = Math.floor(rest / weight);
-    writer.byte(0x30 + digit);
-    rest -= digit * weight;
+  const { bytes, position } = writer;
+  // From the last digit to the first, in 32-bit integers.
+  let rest = (time.nanos - millis * 1_000_000) | 0;
+  for (let i = 8; i >= 3; i--) {
+    const tens = (rest / 10) | 0;
+    if (i < time.digits) bytes[position + i - 3] = 0x30 + rest - tens * 10;
+    rest = tens;
   }
+  writer.position = position + time.digits - 3;
   writer.byte(0x5a);
 }
 

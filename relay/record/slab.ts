@@ -9,14 +9,17 @@ export class Slab {
   readonly shared: SharedArrayBuffer;
   readonly bytes: Buffer;
   readonly view: DataView;
+  /** Tells slabs of a pool apart; undefined for one that is used once. */
+  readonly id: number | undefined;
   readonly #recycle: ((slab: Slab) => void) | undefined;
   #holders = 1;
 
-  constructor(size: number, recycle?: (slab: Slab) => void) {
+  constructor(size: number, pooled?: { readonly id: number; readonly recycle: (slab: Slab) => void }) {
     this.shared = new SharedArrayBuffer(size);
     this.bytes = Buffer.from(this.shared);
     this.view = new DataView(this.shared);
-    this.#recycle = recycle;
+    this.id = pooled?.id;
+    this.#recycle = pooled?.recycle;
   }
 
   get size(): number {
@@ -46,6 +49,7 @@ export class SlabPool {
   readonly slabBytes: number;
   readonly #idleMax: number;
   readonly #idle: Slab[] = [];
+  #nextId = 1;
 
   constructor({ slabBytes, idleMax }: { slabBytes: number; idleMax: number }) {
     this.slabBytes = slabBytes;
@@ -60,8 +64,11 @@ export class SlabPool {
       idle.revive();
       return idle;
     }
-    return new Slab(this.slabBytes, (slab) => {
-      if (this.#idle.length < this.#idleMax) this.#idle.push(slab);
+    return new Slab(this.slabBytes, {
+      id: this.#nextId++,
+      recycle: (slab) => {
+        if (this.#idle.length < this.#idleMax) this.#idle.push(slab);
+      },
     });
   }
 }

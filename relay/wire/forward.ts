@@ -123,6 +123,7 @@ function isTime(kind: ValueKind): boolean {
 
 /** Where the parts of an entry are. One object is used again for each entry, so read it before the next call. */
 export interface Entry {
+  /** 0 where a record comes without a time. */
   timeAt: number;
   /** Fluent Bit's metadata; 0 where there is none, or an empty map. */
   metadataAt: number;

@@ -19,6 +19,14 @@ const HEADER_BYTES = new Uint8Array([
   0, 0, 0, 0, 1, 2, 4, 2, 3, 5, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 2, 3, 5, 9, 17, 1, 2, 4, 2, 4, 2, 4,
 ]);
 
+/** How long a value is that begins with a byte, its elements not counted; 0 where a length field says it. */
+const FIXED_BYTES = Uint8Array.from({ length: 256 }, (_, first) => {
+  if (first < 0xa0 || first >= 0xe0) return 1;
+  if (first < 0xc0) return 1 + (first & 31);
+  const hasLength = (first >= 0xc4 && first <= 0xc9) || first >= 0xd9;
+  return first === 0xc1 || hasLength ? 0 : 1 + HEADER_BYTES[first - 0xc0]!;
+});
+
 /**
  * Finds the end of one value, and goes on where it stopped when more bytes have arrived, so that a value that comes a byte at
  * a time costs no more than one that comes at once. Keeps a count of the values still to come instead of a stack: nesting
@@ -48,24 +56,22 @@ export class ValueScanner {
     while (pending > 0) {
       if (at >= end) break;
       const first = bytes[at]!;
-      let next = at + 1;
-      pending--;
-      if (first >= 0xa0 && first < 0xc0) next += first & 31;
-      else if (first >= 0x90 && first < 0xa0) pending += first & 15;
-      else if (first >= 0x80 && first < 0x90) pending += (first & 15) * 2;
-      else if (first >= 0xc0 && first < 0xe0) {
-        next += HEADER_BYTES[first - 0xc0]!;
+      const fixed = FIXED_BYTES[first]!;
+      let next = at + fixed;
+      if (fixed === 0) {
         if (first === 0xc1) {
           result = 'malformed';
           break;
         }
-        if (next > end && hasLength(first)) {
-          pending++;
-          break;
-        }
-        if (first >= 0xdc) pending += elements(bytes, at, first);
-        else if (hasLength(first)) next += payloadBytes(bytes, at, first);
+        next = at + 1 + HEADER_BYTES[first - 0xc0]!;
+        if (next > end) break;
+        if (first === 0xd9) next += bytes[at + 1]!;
+        else if (first < 0xdc) next += payloadBytes(bytes, at, first);
+        else pending += elements(bytes, at, first);
+      } else if (first >= 0x80 && first < 0xa0) {
+        pending += first < 0x90 ? (first & 15) * 2 : first & 15;
       }
+      pending--;
       at = next;
       // Each value that is still to come takes a byte at least.
       if (at + pending > endMax) {
@@ -78,10 +84,6 @@ export class ValueScanner {
     if (result !== 'complete') return result;
     return pending > 0 || at > end ? 'incomplete' : 'complete';
   }
-}
-
-function hasLength(first: number): boolean {
-  return (first >= 0xc4 && first <= 0xc9) || (first >= 0xd9 && first <= 0xdf);
 }
 
 /** For array16, array32, map16 and map32: how many values are inside. */

@@ -125,6 +125,18 @@ endpoints: { s: { type: logstash, url: 'tcp://a:1', tls: { verify: false } } }
     expect(stdout).toContain(word);
 });
 
+test('an endpoint that is an input of this relay is a problem', async () => {
+  using folder = temporaryFolder();
+  const to = (url: string): string => `${oneInput}endpoints: { s: { type: logstash, url: '${url}' } }\n`;
+
+  const round = await check(folder.path, to('tcp://localhost:5514'));
+  const elsewhere = await check(folder.path, to('tcp://logs.corp:5514'));
+
+  expect(round.exitCode).toBe(1);
+  expect(round.stdout).toMatch(/^problem .*endpoints\.s sends to inputs\.edge/m);
+  expect(elsewhere.exitCode).toBe(0);
+});
+
 test('--connect asks every address at once, and one that never answers does not hold up the rest', async () => {
   using folder = temporaryFolder();
 

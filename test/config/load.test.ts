@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isStored } from '../../relay/config/config.ts';
+import { exampleConfig } from '../../relay/config/generate/example.ts';
 import { loadConfig, requireConfig } from '../../relay/config/load.ts';
 import { configOf, oneInput, problemsOf } from '../support/config.ts';
 import { fakeFileOutput, fakeRegistry, fakeSyslogInput } from '../support/fake-components.ts';
@@ -129,6 +130,29 @@ test('a key that reaches for the prototype changes nothing', () => {
   problemsOf('__proto__: { polluted: 1 }\nconstructor: { prototype: { polluted: 1 } }\n');
 
   expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
+});
+
+// Whatever key of the example is misspelt, the problem names it, where it stands. Names that the operator chooses are no keys.
+test('every misspelt key of the example is found at its place', () => {
+  const lines = exampleConfig(fakeRegistry).split('\n');
+  const keys = [...lines.entries()].filter(([, line]) => /^(?:[a-z_]+| {2}(?!\w+:$)[a-z_]+| {4}[a-z_]+):/.test(line));
+  expect(keys.length).toBeGreaterThan(25);
+
+  for (const [index, line] of keys) {
+    const misspelt = lines.with(index, line.replace(':', 'x:')).join('\n');
+    const [, indent = '', key = ''] = /^( *)([a-z_]+):/.exec(line)!;
+    const at = `config.yaml:${index + 1}:${indent.length + 1}: `;
+    const hints = problemsOf(misspelt).filter(
+      (problem) => problem.includes('did you mean') || problem.includes('is missing'),
+    );
+
+    if (key === 'type') expect(hints.join('\n'), line).toContain('.type: is missing — write');
+    else
+      expect(
+        hints.find((problem) => problem.startsWith(at)),
+        line,
+      ).toContain(`did you mean "${key}"?`);
+  }
 });
 
 test('no text makes the loader throw', () => {

@@ -115,17 +115,22 @@ test('whole lines that are there already are kept, and nothing is told', async (
   expect(relay.logged).toEqual([]);
 });
 
-test('a file that was moved away or removed is made again', async () => {
+test('a file that was moved away, replaced or removed is noticed', async () => {
   await using relay = outputTo();
   await relay.deliver(delivery(line({ message: 'first' })));
 
   renameSync(path, `${path}.old`);
   await relay.deliver(delivery(line({ message: 'second' })));
-  rmSync(path);
+  renameSync(path, `${path}.older`);
+  writeFileSync(path, '{"by":"another"}\n');
   await relay.deliver(delivery(line({ message: 'third' })));
+  expect(readFileSync(path, 'utf8')).toMatch(/another.*\n.*third/);
+  rmSync(path);
+  await relay.deliver(delivery(line({ message: 'fourth' })));
 
   expect(readFileSync(`${path}.old`, 'utf8')).toContain('first');
-  expect(readFileSync(path, 'utf8')).toContain('third');
+  expect(readFileSync(`${path}.older`, 'utf8')).toContain('second');
+  expect(readFileSync(path, 'utf8')).toContain('fourth');
 });
 
 test('a new file begins before the old one grows too large, and no line is in two', async () => {

@@ -1,51 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { BatchBuilder } from '../../relay/record/batch-builder.ts';
-import { eventIdPrefix } from '../../relay/record/event-id.ts';
 import { JsonScanner } from '../../relay/record/json-scan.ts';
 import type { Dialect } from '../../relay/record/json-text.ts';
 import { fragment, sourceOf, type Source } from '../../relay/record/line-writer.ts';
-import type { Flag } from '../../relay/record/recorder.ts';
 import { SenderRecord } from '../../relay/record/sender-fields.ts';
-import { SenderRecordWriter, type SenderRecordOptions } from '../../relay/record/sender-record.ts';
-import { SlabPool } from '../../relay/record/slab.ts';
+import type { SenderRecordOptions } from '../../relay/record/sender-record.ts';
 import type { ParsedRecord } from '../support/input-harness.ts';
+import { RECEIVED, SenderBench } from '../support/sender-bench.ts';
 
-const RECEIVED = '2026-11-22T05:20:10.123Z';
 const origin = { format: 'json', tag: undefined, peer: undefined } as const;
-
-/** A writer over a real batch builder; what it wrote is read back as text. */
-function bench(changes: Partial<SenderRecordOptions> = {}) {
-  const lines: string[] = [];
-  const streams: string[] = [];
-  const flags: Flag[] = [];
-  const builder = new BatchBuilder({
-    pool: new SlabPool({ slabBytes: 1 << 20, idleMax: 2 }),
-    idPrefix: eventIdPrefix('testnd', 1),
-    firstSeq: 1,
-    bytesMax: 512 * 1024,
-    nowMs: () => Date.parse(RECEIVED),
-    onSealed: (batch) => {
-      lines.push(...batch.slab.bytes.toString('utf8', 0, batch.bytes).split('\n').slice(0, -1));
-      streams.push(...batch.streams);
-      batch.slab.release();
-    },
-  });
-  const writer = new SenderRecordWriter({
-    recorder: builder,
-    input: 'web',
-    dataset: { name: 'generic', stored: true },
-    datasetOf: (name) => ({ name, stored: true }),
-    flagged: (flag) => flags.push(flag),
-    keepOriginal: false,
-    recordBytesMax: 1 << 20,
-    ...changes,
-  });
-  const read = (): ParsedRecord[] => {
-    builder.seal();
-    return lines.splice(0).map((line) => JSON.parse(line) as ParsedRecord);
-  };
-  return { writer, builder, lines, streams, flags, read };
-}
 
 function scan(text: string | Buffer, dialect: Dialect = 'plain'): SenderRecord {
   const source = sourceOf(Buffer.from(text));
@@ -58,9 +21,9 @@ function scan(text: string | Buffer, dialect: Dialect = 'plain'): SenderRecord {
 }
 
 function lineOf(text: string | Buffer, changes: Partial<SenderRecordOptions> = {}, dialect: Dialect = 'plain') {
-  const { writer, read } = bench(changes);
-  expect(writer.write(scan(text, dialect), origin)).toBe(1);
-  return read()[0]!;
+  const bench = new SenderBench(changes);
+  expect(bench.writer.write(scan(text, dialect), origin)).toBe(1);
+  return bench.records()[0]!;
 }
 
 test('a Fluent Bit record becomes a line of ECS', () => {
@@ -114,13 +77,13 @@ describe('the time', () => {
   });
 
   test('of the protocol goes before that of the fields', () => {
-    const { writer, read } = bench();
+    const bench = new SenderBench();
     const record = scan('{"@timestamp":"2020-01-01T00:00:00Z","date":5}');
     record.setTime(1_795_317_075, 7, 9);
 
-    writer.write(record, origin);
+    bench.writer.write(record, origin);
 
-    expect(read()[0]).toMatchObject({
+    expect(bench.records()[0]).toMatchObject({
       '@timestamp': '2026-11-22T03:11:15.000000007Z',
       labels: { sender_timestamp: '2020-01-01T00:00:00Z' },
       date: 5,
@@ -128,13 +91,13 @@ describe('the time', () => {
   });
 
   test('of the protocol that can be none is kept in a label', () => {
-    const { writer, read } = bench();
+    const bench = new SenderBench();
     const record = scan('{"message":"x"}');
     record.setTime(0, 5, 9);
 
-    writer.write(record, origin);
+    bench.writer.write(record, origin);
 
-    expect(read()[0]).toMatchObject({
+    expect(bench.records()[0]).toMatchObject({
       '@timestamp': RECEIVED,
       labels: { sender_time: '0.000000005' },
       spillway: { flags: ['time_invalid'] },
@@ -157,14 +120,13 @@ describe('a member', () => {
   });
 
   test('that nobody knows stays as it is, digit by digit', () => {
-    const { writer, builder, lines } = bench();
-    writer.write(
+    const bench = new SenderBench();
+    bench.writer.write(
       scan('{"big":123456789012345678901234567890,"inf":1e400,"__proto__":{"polluted":1},"a.b":[1, 2]}'),
       origin,
     );
-    builder.seal();
 
-    expect(lines[0]).toContain(
+    expect(bench.lines()[0]).toContain(
       '"big":123456789012345678901234567890,"inf":1e400,"__proto__":{"polluted":1},"a.b":[1, 2]',
     );
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
@@ -215,11 +177,11 @@ describe('a member', () => {
   });
 
   test('the index learns the host', () => {
-    const { writer, builder, streams } = bench();
-    writer.write(scan('{"host":{"name":"web-\\u0031"}}'), { ...origin, peer: '10.0.0.7' });
-    builder.seal();
+    const bench = new SenderBench();
+    bench.writer.write(scan('{"host":{"name":"web-\\u0031"}}'), { ...origin, peer: '10.0.0.7' });
+    bench.lines();
 
-    expect(streams).toEqual(['host:web-1', 'source:10.0.0.7']);
+    expect(bench.streams).toEqual(['host:web-1', 'source:10.0.0.7']);
   });
 });
 
@@ -276,11 +238,11 @@ describe('a large record', () => {
 
   test('is split in pieces of its message, none within a character', () => {
     const message = 'é'.repeat(170);
-    const { writer, read } = bench(limits);
+    const bench = new SenderBench(limits);
 
-    const lines = writer.write(scan(JSON.stringify({ app: 'x', message })), origin);
+    const lines = bench.writer.write(scan(JSON.stringify({ app: 'x', message })), origin);
 
-    const records = read();
+    const records = bench.records();
     expect(records).toHaveLength(lines);
     expect(records.map((r) => r['message']).join('')).toBe(message);
     expect(records.map((r) => r['spillway'].part)).toEqual([1, 2, 3, 4]);
@@ -292,10 +254,10 @@ describe('a large record', () => {
 
   test('whose fields are large is split as text', () => {
     const text = JSON.stringify({ a: 'x'.repeat(300) });
-    const { writer, read } = bench(limits);
-    writer.write(scan(text), origin);
+    const bench = new SenderBench(limits);
+    bench.writer.write(scan(text), origin);
 
-    const records = read();
+    const records = bench.records();
     expect(records.map((r) => r['message']).join('')).toBe(text);
     expect(records[0]!['spillway'].flags).toEqual(['unparsed', 'split']);
   });
@@ -310,18 +272,57 @@ test.each([
 });
 
 test('strings by their bytes, as msgpack has them, are written the same', () => {
-  const { writer, read } = bench();
+  const bench = new SenderBench();
   const record = new SenderRecord();
   const key = fragment('log');
   const value: Source = sourceOf(Buffer.from([0x68, 0x69, 0xff]));
   record.begin(value, 0, 3, 64);
   record.addText(key, 0, 3, value, 0, 3);
   record.addJson(fragment('n'), 0, 1, fragment('[1,2]'), 0, 5);
-  writer.write(record, { format: 'msgpack', tag: 'gha.pages', peer: '::1' });
+  bench.writer.write(record, { format: 'msgpack', tag: 'gha.pages', peer: '::1' });
 
-  expect(read()[0]).toMatchObject({
+  expect(bench.records()[0]).toMatchObject({
     n: [1, 2],
     message: 'hi\ufffd',
     spillway: { format: 'msgpack', tag: 'gha.pages', peer: '::1', original_base64: 'aGn/' },
   });
+});
+
+// Goal: whatever names a sender uses, in whatever way they get into each other's way, the line is valid, the relay's own members are
+// the relay's, and no value is lost. Method: objects of names that mean something, with a value of its own at each leaf, which must
+// then be found somewhere in the line.
+test('no value is lost, whatever the names', () => {
+  const name = fc.constantFrom(
+    ...['event', 'event.id', 'event.kind', 'event.original', 'id', 'created', 'dataset', 'original', 'log', 'log.file'],
+    ...['log.file.path', 'log.offset', 'file', 'path', 'offset', 'host', 'host.name', 'hostname', 'name', 'labels'],
+    ...['labels.event', 'labels.a', 'spillway', 'spillway.flags', '@metadata', '@timestamp', 'time', 'message', 'msg'],
+    ...['user', 'user.', '.user', 'user..a', '__proto__', 'a.b', 'a', 'flags', 'sender_event_id', 'event.id.x', 'tags'],
+  );
+  const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom('text', 7, null, []),
+      fc.uniqueArray(fc.tuple(name, tie('tree')), { maxLength: 6, selector: ([key]) => key }),
+    ),
+  }));
+  const members = fc.uniqueArray(fc.tuple(name, tree), { maxLength: 12, selector: ([key]) => key });
+  fc.assert(
+    fc.property(members, fc.boolean(), (pairs, keepOriginal) => {
+      let leaves = 0;
+      const textOf = (value: unknown): string => {
+        if (Array.isArray(value) && value.length > 0)
+          return `{${value.map(([key, inner]) => `${JSON.stringify(key)}:${textOf(inner)}`).join(',')}}`;
+        return value === 'text' ? `"leaf-${++leaves}-"` : JSON.stringify(value);
+      };
+      const bench = new SenderBench({ keepOriginal });
+      bench.writer.write(scan(textOf(pairs.length === 0 ? [['a', 1]] : pairs)), origin);
+      const [text = ''] = bench.lines();
+      const line = JSON.parse(text) as ParsedRecord;
+
+      expect(line['event']).toMatchObject({ id: 'testnd-0000001-000000001', created: RECEIVED });
+      expect(line['spillway'].input).toBe('web');
+      for (let i = 1; i <= leaves; i++) expect(text).toContain(`leaf-${i}-`);
+    }),
+    { numRuns: 3_000 },
+  );
 });

@@ -21,11 +21,8 @@ export class ForwardClient implements AsyncDisposable {
     socket.on('close', () => (this.closed = true));
   }
 
-  static async connect(port: number, tls?: { ca: string }): Promise<ForwardClient> {
-    const socket =
-      tls === undefined
-        ? connect(port, '127.0.0.1')
-        : connectTls({ port, host: '127.0.0.1', ca: tls.ca, checkServerIdentity: () => undefined });
+  static async connect(port: number, tls?: { ca: string; cert?: string; key?: string }): Promise<ForwardClient> {
+    const socket = tls === undefined ? connect(port, '127.0.0.1') : connectTls({ port, host: '127.0.0.1', ...tls });
     const client = new ForwardClient(socket);
     await once(socket, tls === undefined ? 'connect' : 'secureConnect');
     return client;

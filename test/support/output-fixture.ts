@@ -22,12 +22,12 @@ export class ShiftedClock implements Clock {
     return systemClock.after(delayMs, callback);
   }
 
-  every(intervalMs: number, callback: () => void): Timer {
-    return systemClock.every(intervalMs, callback);
-  }
-
   soon(callback: () => void): void {
     systemClock.soon(callback);
+  }
+
+  every(intervalMs: number, callback: () => void): Timer {
+    return systemClock.every(intervalMs, callback);
   }
 }
 

@@ -234,6 +234,21 @@ test('pieces of a text are never longer than allowed and make up the text', () =
   );
 });
 
+test('many large fields are spread over parts, each of a size that a request can hold', () => {
+  const labels = Object.fromEntries(
+    Array.from({ length: 100 }, (_, i) => [`key${i}`, `${i}`.padEnd(12_000, '\u0001')]),
+  );
+
+  const events = encode({ message: 'text', host: { name: 'web-1' }, labels });
+
+  expect(events.length).toBeGreaterThan(3);
+  expect(events[0]?.text).toBe('text');
+  const spread = events.flatMap((e) => Object.keys(e.fields).filter((name) => name.startsWith('labels_')));
+  expect(spread).toHaveLength(100);
+  expect(new Set(spread).size).toBe(100);
+  expect(events.every((e) => e.fields['hostname'] === 'web-1')).toBe(true);
+});
+
 test('requests hold no more events and bytes than allowed, and know their records', () => {
   const encoder = new EventEncoder({ form: 'list', nameCharsMax: 64 });
   const lines = Buffer.from([line(), line(), line({ message: 'x'.repeat(60_000) }), line()].join(''));

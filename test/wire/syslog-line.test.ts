@@ -108,10 +108,10 @@ test('each beginning of each line is parsed, at once and without a look behind i
       bytes.copy(alone, 0, 0, length);
       const startedMs = performance.now();
       parseSyslog(sourceOf(bytes), 0, length, header);
-      const before = { ...header, marks: undefined };
+      const before = Object.entries(header);
       parseSyslog(sourceOf(alone), 0, length, header);
 
-      expect({ ...header, marks: undefined }).toEqual(before);
+      expect(Object.entries(header)).toEqual(before);
       expect(performance.now() - startedMs).toBeLessThan(50);
     }
   }

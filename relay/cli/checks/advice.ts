@@ -1,3 +1,4 @@
+import type { Config } from '../../config/config.ts';
 import { isRecord } from '../../config/explain-schema.ts';
 import { parseHostPort } from '../../config/schema.ts';
 import type { Check, Finding } from './check.ts';
@@ -20,6 +21,23 @@ export const advice: Check = {
     for (const { name, options } of config.endpoints)
       if (isRecord(options['tls']) && options['tls']['verify'] === false)
         warnings.push(`endpoints.${name}.tls.verify is false: anybody may pose as this endpoint`);
-    return warnings.map((message): Finding => ({ outcome: 'warning', message }));
+    return [
+      ...warnings.map((message): Finding => ({ outcome: 'warning', message })),
+      ...loops(config).map((message): Finding => ({ outcome: 'problem', message })),
+    ];
   },
 };
+
+/** Endpoints that are inputs of this relay: what is sent there would come back, for ever. */
+function loops({ inputs, endpoints }: Config): string[] {
+  return endpoints.flatMap(({ name, definition, options }) =>
+    definition.addresses(options).flatMap((address) => {
+      const [, host = '', port = ''] = /^[a-z]+:\/\/(?:[^/@]*@)?(\[[^\]]+\]|[^:/[\]]+):(\d{1,5})/.exec(address) ?? [];
+      if (!/^(localhost|127\..*|0\.0\.0\.0|\[::1?\])$/.test(host)) return [];
+      const own = inputs.find(({ options: { listen } }) => typeof listen === 'string' && listen.endsWith(`:${port}`));
+      return own === undefined
+        ? []
+        : [`endpoints.${name} sends to inputs.${own.name}, so its records would go round for ever`];
+    }),
+  );
+}

@@ -156,7 +156,12 @@ function componentOption(key: string, option: OptionSchema, indent: string, give
 function illustration(key: string, option: OptionSchema): unknown {
   const [example] = option.examples ?? [];
   if (isRecord(option.default) && Object.keys(option.default).length === 0 && example !== undefined) return example;
-  return option.default ?? example ?? (key.endsWith('_file') ? `./${key.slice(0, -'_file'.length)}` : '…');
+  return (
+    option.default ??
+    example ??
+    option.enum?.[0] ??
+    (key.endsWith('_file') ? `./${key.slice(0, -'_file'.length)}` : '…')
+  );
 }
 
 function commentOut(text: string, indent: string): string {

@@ -9,12 +9,15 @@ export interface OptionRow {
   readonly fallback: string | undefined;
   readonly required: boolean;
   readonly secret: boolean;
+  /** The option beside it that takes the same from a file. */
+  readonly secretFile: string | undefined;
   readonly description: string;
   readonly example: string | undefined;
 }
 
 /** The options of a component, those within others after the one that holds them. */
 export function optionRows(schema: OptionSchema, prefix = ''): OptionRow[] {
+  const siblings = Object.keys(schema.properties ?? {});
   return Object.entries(schema.properties ?? {}).flatMap(([key, option]): OptionRow[] => {
     const [example] = option.examples ?? [];
     const row = {
@@ -23,10 +26,13 @@ export function optionRows(schema: OptionSchema, prefix = ''): OptionRow[] {
       fallback: option.default === undefined ? undefined : inYaml(option.default),
       required: schema.required?.includes(key) === true,
       secret: isSecret(key, option),
+      secretFile: siblings.includes(`${key}_file`) ? `${key}_file` : undefined,
       description: option.description ?? '',
       example: example === undefined ? undefined : inYaml(example),
     };
-    return [row, ...optionRows(option, `${row.name}.`)];
+    const within = option.items ?? option;
+    const suffix = option.items === undefined ? '.' : '[].';
+    return [row, ...optionRows(within, `${row.name}${suffix}`)];
   });
 }
 
@@ -37,10 +43,12 @@ export function markdownTable(rows: readonly OptionRow[]): string {
   return [
     line(['Option', 'Takes', 'Default', 'What it does']),
     line(['---', '---', '---', '---']),
-    ...rows.map(({ name, takes, fallback, required, secret, description, example }) => {
+    ...rows.map(({ name, takes, fallback, required, secret, secretFile, description, example }) => {
       const about = [
         description,
-        ...(secret ? ['**Secret**: write it as `${VARIABLE}`, or use the option that takes a file.'] : []),
+        ...(secret
+          ? [`**Secret**: use ${secretFile === undefined ? '' : `\`${secretFile}\` or `}\`\${VARIABLE}\`.`]
+          : []),
         ...(example === undefined || example === fallback ? [] : [`Example: \`${example}\`.`]),
       ].join(' ');
       return line([

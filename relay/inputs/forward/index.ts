@@ -7,8 +7,9 @@ import { loadTlsServer, readSecretFile } from '../../io/tls-files.ts';
 import { SenderRecordWriter } from '../../record/sender-record.ts';
 import { Handshake, type Credentials } from './handshake.ts';
 import { options, type ForwardOptions } from './options.ts';
-import { EntryRecorder } from './record.ts';
-import { ForwardSession, type SessionContext } from './session.ts';
+import { MessageRecorder } from './record.ts';
+import type { SessionContext } from './session-context.ts';
+import { ForwardSession } from './session.ts';
 import { Unpacker } from './unpack.ts';
 
 export const forward = defineInput({
@@ -46,7 +47,7 @@ class ForwardInput implements Input {
     });
     this.#shared = {
       context,
-      entries: new EntryRecorder(writer),
+      recorder: new MessageRecorder(writer),
       unpacker: new Unpacker(given.decompressed_bytes_max),
       messageBytesMax: given.message_bytes_max,
       messageTimeoutMs: given.message_timeout_ms,

@@ -1,31 +1,19 @@
-import { hash } from 'node:crypto';
-import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { InputContext, RefusalReason } from '../../component/input.ts';
+import type { RefusalReason } from '../../component/input.ts';
 import { describeError } from '../../errors.ts';
-import type { Timer } from '../../io/clock.ts';
+import { sleep, type Timer } from '../../io/clock.ts';
 import { sourceOf, type Source } from '../../record/line-writer.ts';
 import { readMessage, SIGNAL_LOGS, writeAck, type ForwardMessage } from '../../wire/forward.ts';
+import { AckQueue } from './ack-queue.ts';
 import { MessageAssembler } from './assembler.ts';
+import { chunkKey } from './chunk-key.ts';
 import { PING_BYTES_MAX, type Handshake } from './handshake.ts';
-import type { EntryRecorder } from './record.ts';
-import type { Unpacker } from './unpack.ts';
+import type { SessionContext } from './session-context.ts';
 
-/** What the sessions of one input share. */
-export interface SessionContext {
-  readonly context: InputContext;
-  readonly entries: EntryRecorder;
-  readonly unpacker: Unpacker;
-  readonly messageBytesMax: number;
-  readonly messageTimeoutMs: number;
-  readonly handshakeTimeoutMs: number;
-}
-
-/** While so many bytes of a connection wait to be durable, nothing more is read from it. */
-const UNSETTLED_BYTES_MAX = 4 << 20;
-const UNSETTLED_MESSAGES_MAX = 1_000;
 /** How long a sender is kept waiting, unread, after the journal took no more: it then sends again over a new connection. */
 const BUSY_PAUSE_MS = 1_000;
+/** How long a message waits for a journal that has too much to do, before it is offered all the same. */
+const PATIENCE_MS = 10_000;
 /** How long the last acks may take to leave when the input stops. */
 const FAREWELL_MS = 1_000;
 
@@ -47,10 +35,12 @@ export class ForwardSession {
   #timer: Timer | undefined;
   /** What must happen before the next message is looked at. */
   #waiting: Promise<void> | undefined;
-  /** Settles, never rejects, when all messages so far are durable and acknowledged, or were refused. */
-  #answered: Promise<void> = Promise.resolve();
-  #unsettledBytes = 0;
-  #unsettledMessages = 0;
+  readonly #acks = new AckQueue({
+    send: (ack) => {
+      if (this.#socket.writable) this.#socket.write(ack);
+    },
+    onFailed: (error) => this.#turnAway(error),
+  });
 
   constructor(socket: Socket, peer: string, shared: SessionContext, handshake: Handshake | undefined) {
     this.#socket = socket;
@@ -71,7 +61,7 @@ export class ForwardSession {
     this.#reading = false;
     this.#socket.pause();
     while (this.#waiting !== undefined) await this.#waiting;
-    await this.#answered;
+    await this.#acks.settled;
     this.#ended = true;
     if (this.#socket.destroyed) return;
     await new Promise<void>((resolve) => {
@@ -107,18 +97,22 @@ export class ForwardSession {
   }
 
   #obstacle(): Promise<void> | undefined {
-    if (this.#unsettledBytes > UNSETTLED_BYTES_MAX || this.#unsettledMessages >= UNSETTLED_MESSAGES_MAX)
-      return this.#answered;
+    if (this.#acks.full) return this.#acks.settled;
     return this.#socket.writableNeedDrain && !this.#ended ? this.#acksRead() : undefined;
   }
 
   /** A sender that wants acks but reads none must not make us keep them for ever. */
-  async #acksRead(): Promise<void> {
-    const gone = new AbortController();
-    const timer = this.#shared.context.clock.after(this.#shared.messageTimeoutMs, () => this.#refuse('timeout'));
-    this.#socket.once('close', () => gone.abort());
-    await once(this.#socket, 'drain', { signal: gone.signal }).catch(() => {});
-    timer.cancel();
+  #acksRead(): Promise<void> {
+    const { context, messageTimeoutMs } = this.#shared;
+    return new Promise((resolve) => {
+      const timer = context.clock.after(messageTimeoutMs, () => this.#refuse('timeout'));
+      const done = (): void => {
+        timer.cancel();
+        this.#socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      this.#socket.on('drain', done).on('close', done);
+    });
   }
 
   #takeOne(): Promise<void> | 'nothing_left' | undefined {
@@ -174,17 +168,27 @@ export class ForwardSession {
 
   /** `payload` is undefined where it could not be unpacked. */
   #keep(source: Source, message: ForwardMessage, payload: Source | undefined): Promise<void> | undefined {
-    const { entries, context } = this.#shared;
+    const { recorder, context } = this.#shared;
     const write = (): number => {
       const records =
         payload === undefined
-          ? entries.writeUndecodable(source, message, this.#peer)
-          : entries.write(source, message, this.#peer, payload);
+          ? recorder.writeUndecodable(source, message, this.#peer)
+          : recorder.write(source, message, this.#peer, payload);
       context.counters.records += records;
       return records;
     };
-    if (message.chunkEnd > 0) return this.#keepAcknowledged(source, message, write);
-    return this.#keepUnanswered(write);
+    if (message.chunkEnd === 0) return this.#keepUnanswered(write);
+    const bytes = payload === undefined || payload === source ? message.end - message.start : payload.bytes.length;
+    if (!context.congested) return this.#keepAcknowledged(source, message, write, bytes);
+    return this.#patience().then(() => this.#keepAcknowledged(source, message, write, bytes));
+  }
+
+  /** A busy journal is mostly free again in a moment, which costs less than sending everything again. */
+  async #patience(): Promise<void> {
+    const { context } = this.#shared;
+    const relieved = new AbortController();
+    await Promise.race([context.relieved(), sleep(context.clock, PATIENCE_MS, relieved.signal)]);
+    relieved.abort();
   }
 
   #keepUnanswered(write: () => number): Promise<void> | undefined {
@@ -195,25 +199,10 @@ export class ForwardSession {
     context.flush();
   }
 
-  #keepAcknowledged(source: Source, message: ForwardMessage, write: () => number): undefined {
+  #keepAcknowledged(source: Source, message: ForwardMessage, write: () => number, bytes: number): undefined {
     const { context } = this.#shared;
     const ack = writeAck(source.bytes, message.chunkStart, message.chunkEnd);
-    const bytes = message.end - message.start;
-    const kept = context.accept(write, keyOf(context.name, source.bytes, message));
-    this.#unsettledBytes += bytes;
-    this.#unsettledMessages++;
-    const settled = kept.then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    );
-    this.#answered = this.#answered
-      .then(() => settled)
-      .then((failure) => {
-        this.#unsettledBytes -= bytes;
-        this.#unsettledMessages--;
-        if (failure !== undefined) this.#turnAway(failure.error);
-        else if (this.#socket.writable) this.#socket.write(ack);
-      });
+    this.#acks.add(context.accept(write, chunkKey(context.name, source.bytes, message)), ack, bytes);
   }
 
   /** Nothing was kept and nothing is acknowledged: the sender has it still. */
@@ -260,14 +249,4 @@ export class ForwardSession {
     if (this.#ended || this.#waiting !== undefined || this.#assembler.empty) return;
     this.#shared.context.counters.refused('frame_invalid');
   }
-}
-
-/**
- * The same chunk has the same key whenever it comes. The digest is part of it so that a chunk id that was guessed, or that two
- * tags share, hides nothing.
- */
-function keyOf(inputName: string, bytes: Uint8Array, message: ForwardMessage): string {
-  const chunk = Buffer.from(bytes.subarray(message.chunkStart, message.chunkEnd)).toString('base64url');
-  const digest = hash('sha256', bytes.subarray(message.tagStart, message.end), 'base64url');
-  return `${inputName}:forward:${chunk}:${digest}`;
 }

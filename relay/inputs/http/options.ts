@@ -77,7 +77,7 @@ export const options = z.strictObject({
     .int()
     .min(1)
     .default(256)
-    .describe('Requests being read or waiting for the journal. Beyond it requests are answered 503.'),
+    .describe('Requests that are there and wait for the journal. Beyond it requests are answered 503.'),
   connections_max: z
     .int()
     .min(1)

@@ -18,7 +18,7 @@ import {
   type Asker,
 } from './answers.ts';
 import type { Authenticator } from './auth.ts';
-import { ByteBudget, discardBody, readBody } from './body.ts';
+import { BodyReader, discardBody } from './body.ts';
 import type { HttpOptions } from './options.ts';
 import type { RouteFamily, RouteMatch } from './routes.ts';
 import { Turns } from './turns.ts';
@@ -46,8 +46,9 @@ export class RequestPipeline {
   readonly #context: InputContext;
   readonly #families: readonly RouteFamily[];
   readonly #authenticator: Authenticator;
-  readonly #budget: ByteBudget;
+  readonly #bodies: BodyReader;
   readonly #unpacking = new Turns(UNPACKING_MAX);
+  /** Requests whose body is there. Those whose body is still to come are bounded as connections and by what they hold. */
   #inFlight = 0;
 
   constructor(
@@ -60,13 +61,16 @@ export class RequestPipeline {
     this.#context = context;
     this.#families = families;
     this.#authenticator = authenticator;
-    this.#budget = new ByteBudget(options.buffered_bytes_max);
+    this.#bodies = new BodyReader({
+      clock: context.clock,
+      bytesMax: options.body_bytes_max,
+      heldBytesMax: options.buffered_bytes_max,
+    });
   }
 
   /** Answers one request; never rejects. `mayContinue` is called before its body is read. */
   async handle(request: IncomingMessage, response: ServerResponse, mayContinue: () => void): Promise<void> {
     const asker: Asker = { isFluentBit: isFluentBit(request), retryAfterSeconds: this.#options.retry_after_s };
-    this.#inFlight++;
     let answer: Answer | undefined;
     try {
       const head = this.#readHead(request, asker);
@@ -79,8 +83,6 @@ export class RequestPipeline {
     } catch (error) {
       answer = failureAnswer(error, asker);
       if (answer.status === 500) this.#context.log.error('a request failed', { reason: describeError(error) });
-    } finally {
-      this.#inFlight--;
     }
     if (answer === undefined) return;
     if (answer.refused !== undefined) this.#context.counters.refused(answer.refused);
@@ -102,7 +104,7 @@ export class RequestPipeline {
     if (encoding === undefined) return unsupportedEncodingAnswer();
     const announced = Number(request.headers['content-length'] ?? 0);
     if (announced > this.#options.body_bytes_max) return this.#tooLarge();
-    if (this.#inFlight > this.#options.requests_in_flight_max) return busyAnswer(asker, 'too many requests at once');
+    if (this.#inFlight >= this.#options.requests_in_flight_max) return busyAnswer(asker, 'too many requests at once');
     return { ...route, encoding, identity, path };
   }
 
@@ -116,19 +118,33 @@ export class RequestPipeline {
 
   /** Undefined where the sender has gone: then nobody is left to be answered. */
   async #take(request: IncomingMessage, head: Head, asker: Asker): Promise<Answer | undefined> {
-    const packed = await readBody(request, this.#options.body_bytes_max, this.#budget);
+    const packed = await this.#bodies.read(request);
     if (packed === 'too_large') return this.#tooLarge();
     if (packed === 'no_room') return busyAnswer(asker, 'too many bytes at once');
     if (packed === 'aborted') return undefined;
     this.#context.counters.bytes += packed.length;
-    let outcome: Promise<Accepted>;
+    this.#inFlight++;
     try {
-      outcome = this.#accept(request, head, packed, await this.#unpack(packed, head));
+      const accepted = await this.#withinAnswerTimeout(await this.#unpackAndAccept(request, head, packed));
+      return accepted === undefined ? busyAnswer(asker, 'the journal takes its time') : acceptedAnswer(accepted);
     } finally {
-      this.#budget.give(packed.length);
+      this.#inFlight--;
     }
-    const accepted = await this.#withinAnswerTimeout(outcome);
-    return accepted === undefined ? busyAnswer(asker, 'the journal takes its time') : acceptedAnswer(accepted);
+  }
+
+  /** Once the records are written nothing but waiting is left, for which no byte of the body is needed. */
+  async #unpackAndAccept(
+    request: IncomingMessage,
+    head: Head,
+    packed: Buffer,
+  ): Promise<{ outcome: Promise<Accepted> }> {
+    try {
+      const body = await this.#unpack(packed, head);
+      // In an object, since a promise returned by an async function would be waited for here.
+      return { outcome: this.#accept(request, head, packed, body) };
+    } finally {
+      this.#bodies.release(packed);
+    }
   }
 
   async #unpack(packed: Buffer, { encoding }: Head): Promise<Buffer> {
@@ -143,7 +159,6 @@ export class RequestPipeline {
     }
   }
 
-  /** Runs up to the moment the records are written; what is left is waiting, for which no byte of the body is needed. */
   #accept(request: IncomingMessage, head: Head, packed: Buffer, body: Buffer): Promise<Accepted> {
     const { counters } = this.#context;
     const tag = firstOf(request.headers[this.#options.tag_header.toLowerCase()]) ?? head.match.tag;
@@ -179,7 +194,7 @@ export class RequestPipeline {
   }
 
   /** Undefined where the journal takes longer than a sender waits. The records may still be kept: a repeat finds them. */
-  #withinAnswerTimeout(outcome: Promise<Accepted>): Promise<Accepted | undefined> {
+  #withinAnswerTimeout({ outcome }: { outcome: Promise<Accepted> }): Promise<Accepted | undefined> {
     return new Promise((resolve, reject) => {
       const timer = this.#context.clock.after(this.#options.answer_timeout_ms, () => resolve(undefined));
       outcome.then(resolve, reject).finally(() => timer.cancel());

@@ -94,8 +94,14 @@ export class HttpServer {
         : createHttpServer(limits);
     server.maxHeadersCount = HEADERS_MAX;
     server.on('connection', (socket: Socket) => this.#admit(socket));
-    server.on('request', (request, response) => this.#track(request, response, () => {}));
-    server.on('checkContinue', (request, response) => this.#track(request, response, () => response.writeContinue()));
+    // A connection that was busy when the relay began to stop is closed once it is not.
+    const onDone = (): void => {
+      if (this.isStopping) this.#context.clock.soon(() => server.closeIdleConnections());
+    };
+    server.on('request', (request, response) => this.#track(request, response, onDone, () => {}));
+    server.on('checkContinue', (request, response) =>
+      this.#track(request, response, onDone, () => response.writeContinue()),
+    );
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseSocket(error, socket as Socket));
     server.on('tlsClientError', () => this.#context.counters.refused('tls'));
     return server;
@@ -133,11 +139,12 @@ export class HttpServer {
     return true;
   }
 
-  #track(request: IncomingMessage, response: ServerResponse, mayContinue: () => void): void {
+  #track(request: IncomingMessage, response: ServerResponse, onDone: () => void, mayContinue: () => void): void {
     const connection = this.#connections.get(nameOf(request.socket));
     if (connection !== undefined) connection.requests++;
     response.on('error', () => {});
     response.once('close', () => {
+      onDone();
       if (connection === undefined) return;
       connection.requests--;
       connection.idleSinceMs = this.#context.clock.monotonicMs();

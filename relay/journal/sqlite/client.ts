@@ -53,6 +53,7 @@ export class SqliteJournal implements Journal {
   readonly #commitListeners = new Set<(endSeq: number) => void>();
   /** What was posted to the writer and not answered yet, in order. */
   readonly #appending: Appending[] = [];
+  readonly #knownSlabs = new Set<number>();
   /** Moves of cursors that the writer has not been told of yet. */
   readonly #progress = new Map<string, Progress>();
   #progressTimer: Timer | undefined;
@@ -99,7 +100,8 @@ export class SqliteJournal implements Journal {
       batch: {
         firstSeq: batch.firstSeq,
         records: batch.records,
-        shared: batch.slab.shared,
+        shared: this.#isKnownSlab(batch.slab.id) ? undefined : batch.slab.shared,
+        slabId: batch.slab.id,
         bytes: batch.bytes,
         receivedFirstMs: batch.receivedFirstMs,
         receivedLastMs: batch.receivedLastMs,
@@ -190,6 +192,14 @@ export class SqliteJournal implements Journal {
     await this.#reader?.call('close').catch(() => undefined);
     await this.#callWriter('close');
     await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
+  }
+
+  /** Shared memory costs the receiving thread each time it is sent, so a slab of the pool is sent once. */
+  #isKnownSlab(id: number | undefined): boolean {
+    if (id === undefined) return false;
+    if (this.#knownSlabs.has(id)) return true;
+    this.#knownSlabs.add(id);
+    return false;
   }
 
   /** Cursors move with every delivery; the writer is told of several moves at once. */

