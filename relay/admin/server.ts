@@ -11,6 +11,7 @@ import { formatAddress } from '../io/listen-url.ts';
 import type { Relay } from '../runtime/relay.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { CONTROL_SOCKET } from './control-socket.ts';
 import { deadLetterRoutes } from './api/dead-letters.ts';
 import { endpointRoutes } from './api/endpoints.ts';
 import { healthRoutes } from './api/health.ts';
@@ -29,7 +30,6 @@ export interface AdminOptions {
   readonly reload: () => Promise<ConfigChange[]>;
 }
 
-export const CONTROL_SOCKET = 'control.sock';
 /** The longest path that the system takes for a socket (unix(7): 108 bytes with the closing zero). */
 const SOCKET_PATH_BYTES_MAX = 107;
 const BODY_BYTES_MAX = 1_048_576;

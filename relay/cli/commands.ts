@@ -6,11 +6,26 @@ import { catchCommand } from './catch.ts';
 import { checkCommand } from './check.ts';
 import { runCommand } from './command-line.ts';
 import type { Command, ExitCode, ProcessContext } from './command.ts';
+import { doctorCommand } from './doctor.ts';
+import { exportCommand } from './export.ts';
+import { replayCommand } from './replay.ts';
 import { relayCommand } from './run.ts';
+import { statusCommand } from './status.ts';
+import { tailCommand } from './tail.ts';
 import { tokenCommand } from './token.ts';
 
 /** Every command, in the order of the help. */
-export const commands: readonly Command[] = [relayCommand, checkCommand, catchCommand, tokenCommand];
+export const commands: readonly Command[] = [
+  relayCommand,
+  checkCommand,
+  statusCommand,
+  tailCommand,
+  exportCommand,
+  replayCommand,
+  doctorCommand,
+  catchCommand,
+  tokenCommand,
+];
 
 /** Runs what stands on the command line, with the world as it is. */
 export function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {

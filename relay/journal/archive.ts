@@ -1,3 +1,4 @@
+import { RelayError } from '../errors.ts';
 import type { Cursor, DeadLetter, JournalStats } from './journal.ts';
 import { openForReading, type Sqlite } from './sqlite/database.ts';
 import { Reader } from './sqlite/reader.ts';
@@ -39,6 +40,11 @@ export class Archive implements Disposable {
     return this.#reader.cursors();
   }
 
+  /** Runs `read` on the journal as it is at one moment, while the relay goes on writing. */
+  consistently<T>(read: () => T): T {
+    return this.#reader.consistently(read);
+  }
+
   deadLetters(endpoint: string, limit: number): DeadLetter[] {
     return this.#reader.deadLetters(endpoint, limit);
   }
@@ -56,13 +62,33 @@ export class Archive implements Disposable {
     }
   }
 
+  /** The place of the first record there is. */
+  firstSeq(): number {
+    const found = this.#database.prepare('SELECT min(first_seq) FROM batch').pluck().get();
+    return typeof found === 'number' ? found : this.nextSeq();
+  }
+
+  /** The place that the next record will get. */
+  nextSeq(): number {
+    return this.#reader.head().nextSeq;
+  }
+
+  /** The UUID that names this relay to endpoints. */
+  relayId(): string {
+    const value = this.#database.prepare("SELECT value FROM setting WHERE name = 'identity'").pluck().get();
+    const identity: unknown = typeof value === 'string' ? JSON.parse(value) : undefined;
+    const id = typeof identity === 'object' && identity !== null ? Reflect.get(identity, 'relayId') : undefined;
+    if (typeof id !== 'string') throw new RelayError('JOURNAL_UNUSABLE', 'the journal does not say whose it is');
+    return id;
+  }
+
   /** The place of the first batch that holds something received at that time or later. */
   seqReceivedFrom(ms: number): number {
     const found = this.#database
       .prepare('SELECT min(first_seq) FROM batch INDEXED BY batch_summary WHERE received_last_ms >= ?')
       .pluck()
       .get(ms);
-    return typeof found === 'number' ? found : this.stats().nextSeq;
+    return typeof found === 'number' ? found : this.nextSeq();
   }
 
   /** SQLite's own check of its pages; what it finds, or nothing. */

@@ -29,10 +29,6 @@ export class ShiftedClock implements Clock {
   every(intervalMs: number, callback: () => void): Timer {
     return systemClock.every(intervalMs, callback);
   }
-
-  soon(callback: () => void): void {
-    systemClock.soon(callback);
-  }
 }
 
 /** What an output gets from the relay, with all it says kept for a look. */

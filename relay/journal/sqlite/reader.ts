@@ -1,9 +1,10 @@
 import { statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cursor, DeadLetter, JournalStats } from '../journal.ts';
-import { CHAIN_START, contentHash } from './chain.ts';
+import { contentHash } from './chain.ts';
 import { decodePayload } from './codec.ts';
 import { JOURNAL_FILE, openForReading, type Sqlite, type Statement } from './database.ts';
+import { readHead } from './head.ts';
 import type { ReaderCalls, WireRead } from './messages.ts';
 
 interface BatchRow {
@@ -146,19 +147,12 @@ export class Reader implements ReaderCalls {
            min(first_seq) AS firstSeq, min(received_first_ms) AS oldest FROM batch INDEXED BY batch_summary`,
       )
       .get() as { batches: number; records: number; lineBytes: number; firstSeq: number | null; oldest: number | null };
-    const head = this.#database
-      .prepare(
-        `SELECT first_seq + records AS next, chain_hash AS link FROM (SELECT * FROM batch ORDER BY first_seq DESC LIMIT 1)
-         UNION ALL
-         SELECT first_seq + records AS next, chain_after AS link FROM (SELECT * FROM gap ORDER BY first_seq DESC LIMIT 1)
-         ORDER BY next DESC LIMIT 1`,
-      )
-      .get() as { next: number; link: Buffer } | undefined;
+    const head = this.head();
     const gone = this.#database.prepare('SELECT coalesce(sum(records), 0) FROM gap WHERE reason = ?').pluck();
     const disk = statfsSync(this.#directory);
     return {
-      firstSeq: sums.firstSeq ?? head?.next ?? 1,
-      nextSeq: head?.next ?? 1,
+      firstSeq: sums.firstSeq ?? head.nextSeq,
+      nextSeq: head.nextSeq,
       batches: sums.batches,
       records: sums.records,
       recordBytes: sums.lineBytes,
@@ -167,8 +161,18 @@ export class Reader implements ReaderCalls {
       damagedRecords: Number(gone.get('damaged')),
       reclaimedRecords: Number(gone.get('quota')),
       oldestReceivedMs: sums.oldest ?? undefined,
-      chainHead: (head?.link ?? CHAIN_START).toString('hex'),
+      chainHead: head.link.toString('hex'),
     };
+  }
+
+  /** Runs `read` within one transaction: all that it reads is of one moment. */
+  consistently<T>(read: () => T): T {
+    return this.#database.transaction(read)();
+  }
+
+  /** The place that the next record will get, and the chain's last link. */
+  head(): { readonly nextSeq: number; readonly link: Buffer } {
+    return readHead(this.#database);
   }
 
   close(): void {

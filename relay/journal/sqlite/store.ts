@@ -1,11 +1,12 @@
 import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Progress } from '../journal.ts';
-import { CHAIN_START, contentHash, nextLink } from './chain.ts';
+import { contentHash, nextLink } from './chain.ts';
 import { encodePayload } from './codec.ts';
 import type { Sqlite, Statement } from './database.ts';
 import type { WireBatch } from './messages.ts';
 import { Gaps } from './gaps.ts';
+import { readHead } from './head.ts';
 import { TailMerger } from './tail-merger.ts';
 
 /** Batches of fewer bytes are hashed by their lines, so that they can be merged later without breaking the chain. */
@@ -69,7 +70,7 @@ export class Store {
     this.#merger = new TailMerger(database, options.compressionLevel, (firstSeq, streams) =>
       this.#indexStreams(firstSeq, streams),
     );
-    ({ nextSeq: this.#nextSeq, chainHead: this.#chainHead } = this.#loadHead());
+    ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
   }
 
   get nextSeq(): number {
@@ -198,21 +199,6 @@ export class Store {
   reload(): void {
     this.#streamIds.clear();
     this.#merger.reload();
-    ({ nextSeq: this.#nextSeq, chainHead: this.#chainHead } = this.#loadHead());
-  }
-
-  #loadHead(): { nextSeq: number; chainHead: Buffer } {
-    const rows = this.database
-      .prepare(
-        `SELECT first_seq + records AS next, chain_hash AS link FROM (SELECT * FROM batch ORDER BY first_seq DESC LIMIT 1)
-         UNION ALL
-         SELECT first_seq + records AS next, chain_after AS link FROM (SELECT * FROM gap ORDER BY first_seq DESC LIMIT 1)
-         ORDER BY next DESC LIMIT 1`,
-      )
-      .all() as { next: number; link: Buffer }[];
-    const last = rows[0];
-    return last === undefined
-      ? { nextSeq: 1, chainHead: CHAIN_START }
-      : { nextSeq: last.next, chainHead: Buffer.from(last.link) };
+    ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
   }
 }

@@ -1,0 +1,109 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { Archive, type Verification } from '../journal/archive.ts';
+import type { Cursor } from '../journal/journal.ts';
+import { type CommandContext, configOption, defineCommand, jsonOption } from './command.ts';
+import { commandConfig } from './config-file.ts';
+import { count } from './figures.ts';
+import { Progress } from './progress.ts';
+import { table } from './terminal.ts';
+
+/** One endpoint's books: what became of every record accepted since its cursor began. */
+export interface Books extends Cursor {
+  readonly accepted: number;
+  /** `accepted` less all that is accounted for. Not 0: something is wrong. */
+  readonly unaccounted: number;
+}
+
+interface Report {
+  readonly endpoints: readonly Books[];
+  readonly pages: readonly string[];
+  readonly chain: Verification;
+  readonly setAside: readonly string[];
+  readonly damagedRecords: number;
+  readonly reclaimedRecords: number;
+  readonly problems: readonly string[];
+}
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary: 'Proves that nothing is missing, and names what is damaged.',
+  notes: [
+    'For every endpoint: accepted = delivered + filtered + waiting + dead letters + dropped + purged. For the journal: SQLite’s own check of ' +
+      'its pages, every batch’s content against its hash, and the hash chain from end to end.',
+    'Changes nothing, and may run beside the relay. Ends with 1 where it finds a problem.',
+  ],
+  examples: ['doctor', 'doctor --json'],
+  options: { ...configOption, ...jsonOption },
+  async run({ options }, context) {
+    const config = commandConfig(options.config, context);
+    const report = examine(config, context);
+    if (options.json === true) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    else show(report, context);
+    return report.problems.length === 0 ? 0 : 1;
+  },
+});
+
+function examine(config: Config, context: CommandContext): Report {
+  using archive = new Archive(config.data_dir);
+  const stats = archive.stats();
+  const endpoints = archive.consistently(() => {
+    const nextSeq = archive.nextSeq();
+    return archive.cursors().map((cursor) => balance(cursor, nextSeq));
+  });
+  const progress = new Progress(context, 'records', stats.records);
+  const chain = archive.verify((records) => progress.at(records, 'hash chain'));
+  progress.end();
+  const pages = archive.checkPages();
+  const damagedFolder = join(config.data_dir, 'damaged');
+  const setAside = existsSync(damagedFolder) ? readdirSync(damagedFolder).map((name) => join(damagedFolder, name)) : [];
+  const problems = [
+    ...endpoints
+      .filter(({ unaccounted }) => unaccounted !== 0)
+      .map(({ endpoint, unaccounted }) => `endpoint ${endpoint}: ${unaccounted} records are not accounted for`),
+    ...pages.map((problem) => `the journal’s pages: ${problem}`),
+    ...chain.misfits.map(({ seq, problem }) => `at record ${seq}: ${problem}`),
+    ...setAside.map((folder) => `a damaged journal was set aside in ${folder}`),
+    ...(stats.damagedRecords > 0
+      ? [`${count(stats.damagedRecords)} records could not be read and were set aside`]
+      : []),
+  ];
+  const { damagedRecords, reclaimedRecords } = stats;
+  return { endpoints, pages, chain, setAside, damagedRecords, reclaimedRecords, problems };
+}
+
+/** The sum that must hold for every endpoint at any moment. */
+export function balance(cursor: Cursor, nextSeq: number): Books {
+  const accepted = nextSeq - cursor.startSeq;
+  const { delivered, filtered, deadLettered, dropped, purged, backlogRecords } = cursor;
+  const unaccounted = accepted - (delivered + filtered + deadLettered + dropped + purged + backlogRecords);
+  return { ...cursor, accepted, unaccounted };
+}
+
+function show(report: Report, { stdout }: CommandContext): void {
+  stdout.write(
+    table([
+      ['ENDPOINT', 'ACCEPTED', '=', 'DELIVERED', 'FILTERED', 'WAITING', 'DEAD', 'DROPPED', 'PURGED', ''],
+      ...report.endpoints.map((books) => [
+        books.endpoint,
+        count(books.accepted),
+        '=',
+        count(books.delivered),
+        count(books.filtered),
+        count(books.backlogRecords),
+        count(books.deadLettered),
+        count(books.dropped),
+        count(books.purged),
+        books.unaccounted === 0 ? 'ok' : `${books.unaccounted} NOT ACCOUNTED FOR`,
+      ]),
+    ]),
+  );
+  const { chain } = report;
+  stdout.write(
+    `\njournal: ${count(chain.records)} records in ${count(chain.batches)} batches read, ${count(chain.goneRecords)} gone by rule or limit` +
+      `\nhash chain: ${chain.misfits.length === 0 ? 'whole' : 'BROKEN'}, head ${chain.head}\n`,
+  );
+  for (const problem of report.problems) stdout.write(`  ! ${problem}\n`);
+  stdout.write(report.problems.length === 0 ? 'nothing is missing\n' : `${report.problems.length} problems\n`);
+}

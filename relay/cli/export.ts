@@ -1,0 +1,74 @@
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Archive } from '../journal/archive.ts';
+import { type CommandContext, configOption, defineCommand } from './command.ts';
+import { commandConfig } from './config-file.ts';
+import { selectionOf, selectionOptions, selectRecords } from './selection.ts';
+
+export const exportCommand = defineCommand({
+  name: 'export',
+  summary: 'Prints records from the journal as NDJSON, exactly as they are stored.',
+  notes: [
+    'Reads the journal directly, whether the relay runs or not. What cannot be read is told of on standard error, the rest is exported, ' +
+      'and the command ends with 1.',
+  ],
+  examples: [
+    'export --from 2h > last-two-hours.ndjson',
+    'export --match event.dataset=harbor.audit --output audit.ndjson',
+  ],
+  options: {
+    ...configOption,
+    ...selectionOptions,
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'FILE',
+      description: 'Writes there instead; the file must not exist yet.',
+    },
+  },
+  async run({ options }, context) {
+    const config = commandConfig(options.config, context);
+    const selection = selectionOf(options, context.clock.nowMs());
+    using archive = new Archive(config.data_dir);
+    using sink = openSink(options.output, context);
+    let records = 0;
+    let damaged = 0;
+    const onDamage = (problem: string): void => {
+      damaged++;
+      context.stderr.write(`cannot be read: ${problem}\n`);
+    };
+    const range = { fromSeq: 0, endSeq: archive.stats().nextSeq };
+    for (const found of selectRecords(archive, selection, range, onDamage)) {
+      if (context.signal.aborted) break;
+      records += found.records;
+      if (found.records > 0) await sink.write(found.lines);
+    }
+    if (options.output !== undefined) context.stderr.write(`${records} records exported to ${options.output}\n`);
+    return damaged > 0 || context.signal.aborted ? 1 : 0;
+  },
+});
+
+interface Sink extends Disposable {
+  write(lines: Buffer): Promise<void>;
+}
+
+function openSink(file: string | undefined, { stdout, workingFolder }: CommandContext): Sink {
+  if (file === undefined) {
+    return {
+      async write(lines) {
+        if (!stdout.write(lines)) await stdout.drained();
+      },
+      [Symbol.dispose]() {},
+    };
+  }
+  const handle = openSync(resolve(workingFolder, file), 'wx', 0o600);
+  return {
+    async write(lines) {
+      for (let at = 0; at < lines.length;) at += writeSync(handle, lines, at);
+    },
+    [Symbol.dispose]() {
+      fsyncSync(handle);
+      closeSync(handle);
+    },
+  };
+}
