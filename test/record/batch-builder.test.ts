@@ -26,7 +26,7 @@ class Building {
     });
   }
 
-  write(text: string, dataset = syslog, eventTimeMs = NOW_MS): void {
+  readonly write = (text: string, dataset = syslog, eventTimeMs = NOW_MS): void => {
     const source = sourceOf(Buffer.from(text));
     const writer = this.builder.open(dataset, source.bytes.length);
     writer.raw(fragment('},"message":"'));
@@ -34,15 +34,13 @@ class Building {
     writer.byte(0x22);
     this.builder.stream('host', source, 0, Math.min(5, source.bytes.length));
     this.builder.close(eventTimeMs);
-  }
+  };
 
-  lines(batch: BuiltBatch): Buffer {
-    return batch.slab.bytes.subarray(0, batch.bytes);
-  }
+  readonly lines = (batch: BuiltBatch): Buffer => batch.slab.bytes.subarray(0, batch.bytes);
 }
 
 test('a batch holds lines with id, time and dataset where they are looked for, and tells what the index needs', () => {
-  const { builder, batches, write, lines } = bound();
+  const { builder, batches, write, lines } = new Building();
   write('first', syslog, NOW_MS + 5_000);
   write('second', { name: 'harbor.audit', stored: true }, NOW_MS - 5_000);
   builder.seal();
@@ -75,13 +73,13 @@ test('a batch holds lines with id, time and dataset where they are looked for, a
 });
 
 test('sealing nothing hands over nothing', () => {
-  const { builder, batches } = bound();
+  const { builder, batches } = new Building();
   builder.seal();
   expect(batches).toEqual([]);
 });
 
 test('a small batch gets memory to measure, a large one keeps its slab', () => {
-  const { builder, batches, write } = bound();
+  const { builder, batches, write } = new Building();
   write('small');
   builder.seal();
   for (let n = 0; n < 2; n++) write('x'.repeat(50_000));
@@ -92,7 +90,7 @@ test('a small batch gets memory to measure, a large one keeps its slab', () => {
 });
 
 test('a batch is sealed when it is full, and the places go on', () => {
-  const { builder, batches, write } = bound(65_536);
+  const { builder, batches, write } = new Building(65_536);
   for (let n = 0; n < 100; n++) write('x'.repeat(2_000));
   builder.seal();
 
@@ -108,7 +106,7 @@ test('a batch is sealed when it is full, and the places go on', () => {
 });
 
 test('a slab that is let go of is built in again, and what was handed over before stays as it was', () => {
-  const building = bound();
+  const building = new Building();
   for (let n = 0; n < 2; n++) building.write('a'.repeat(50_000));
   building.builder.seal();
   const [first] = building.batches;
@@ -125,7 +123,7 @@ test('a slab that is let go of is built in again, and what was handed over befor
 });
 
 test('a record larger than a slab gets one to measure', () => {
-  const { builder, batches, write, lines } = bound();
+  const { builder, batches, write, lines } = new Building();
   write('before');
   write('x'.repeat(1_048_576));
   write('after');
@@ -137,7 +135,7 @@ test('a record larger than a slab gets one to measure', () => {
 });
 
 test('records that are stored and records that are not never share a batch', () => {
-  const { builder, batches, write } = bound();
+  const { builder, batches, write } = new Building();
   for (const stored of [true, true, false, false, true]) write('x', { name: 'x', stored });
   builder.seal();
   expect(batches.map(({ records, transient }) => [records, transient])).toEqual([
@@ -148,7 +146,7 @@ test('records that are stored and records that are not never share a batch', () 
 });
 
 test('a request in several batches says so in all but the last, which has its key', () => {
-  const { builder, batches, write } = bound(65_536);
+  const { builder, batches, write } = new Building(65_536);
   builder.beginRequest();
   for (let n = 0; n < 5; n++) write('x'.repeat(40_000));
   builder.endRequest('key');
@@ -161,7 +159,7 @@ test('a request in several batches says so in all but the last, which has its ke
 });
 
 test('more streams than a batch can name are told of as such', () => {
-  const { builder, batches, write } = bound();
+  const { builder, batches, write } = new Building();
   for (let n = 0; n < 513; n++) write(String(n).padStart(5, '0'));
   builder.seal();
   write('next');
@@ -173,7 +171,7 @@ test('more streams than a batch can name are told of as such', () => {
 });
 
 test('the same name of another kind is another stream', () => {
-  const { builder, batches } = bound();
+  const { builder, batches } = new Building();
   const name = sourceOf(Buffer.from('a'));
   const writer = builder.open(syslog, 1);
   writer.raw(fragment('}'));
@@ -184,7 +182,7 @@ test('the same name of another kind is another stream', () => {
 });
 
 test('a clock that is set back does not turn the receive times of a batch round', () => {
-  const building = bound();
+  const building = new Building();
   building.write('a');
   building.nowMs -= 60_000;
   building.builder.touch();
@@ -194,7 +192,7 @@ test('a clock that is set back does not turn the receive times of a batch round'
 });
 
 test('a record that was begun and not ended is taken back', () => {
-  const { builder, batches, write, lines } = bound();
+  const { builder, batches, write, lines } = new Building();
   write('a');
   builder.open({ name: 'half', stored: true }, 10).raw(fragment('},"message":"ha'));
   builder.seal();
@@ -210,7 +208,7 @@ test('a record that was begun and not ended is taken back', () => {
 });
 
 test('names of datasets without end do not fill the memory', () => {
-  const { builder, batches, write } = bound();
+  const { builder, batches, write } = new Building();
   for (let n = 0; n < 2_500; n++) write('x', { name: `d${n}`, stored: true });
   builder.seal();
   expect(Object.keys(batches[0]!.datasets)).toHaveLength(2_500);
@@ -238,10 +236,3 @@ test('a pool keeps so many slabs and no more', () => {
   large.release();
   expect(pool.take(1)).not.toBe(large);
 });
-
-function bound(bytesMax?: number) {
-  const building = new Building(bytesMax);
-  building.write = building.write.bind(building);
-  building.lines = building.lines.bind(building);
-  return building;
-}

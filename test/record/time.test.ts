@@ -37,7 +37,7 @@ test('times are written as Date writes them', () => {
 
 test('what is written is read back, with any offset and any digits of a second', () => {
   const offset = fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 });
-  const fraction = fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 9 });
+  const fraction = fc.string({ unit: fc.constantFrom(...'0123456789'.split('')), maxLength: 9 });
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 253_000_000_000 }), offset, fraction, (seconds, minutes, digits) => {
       const local = new Date((seconds + minutes * 60) * 1_000).toISOString().slice(0, 19);
