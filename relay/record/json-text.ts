@@ -64,6 +64,7 @@ export function writeJsonString(
   dialect: Dialect,
 ): void {
   if ((traits & NOT_VERBATIM) === 0) return writer.copy(source, start, end);
+  if ((traits & TRAIT_HIGH) === 0) return writeAsciiString(writer, source, start, end);
   const { bytes } = source;
   let run = start;
   for (let at = start; at < end;) {
@@ -82,6 +83,27 @@ export function writeJsonString(
     }
   }
   if (end > run) writer.text(source, run, end);
+}
+
+/** The same where there is nothing but ASCII: then what lies between the escapes can be copied. */
+function writeAsciiString(writer: LineWriter, source: Source, start: number, end: number): void {
+  const { bytes } = source;
+  for (let at = start; at < end;) {
+    const escape = backslashAfter(source, at, end);
+    if (escape > at) writer.copy(source, at, escape);
+    at = escape < end ? writeEscape(writer, bytes, escape, end) : end;
+  }
+}
+
+/** The place of the next backslash, or `end`. Looks at four bytes at a time. */
+function backslashAfter({ bytes, view }: Source, start: number, end: number): number {
+  let at = start;
+  for (const last = end - 4; at <= last; at += 4) {
+    const four = view.getInt32(at, true) ^ 0x5c5c5c5c;
+    if (((four - 0x01010101) & ~four & 0x80808080) !== 0) break;
+  }
+  while (at < end && bytes[at] !== 0x5c) at++;
+  return at;
 }
 
 /** Writes the text of any valid JSON value as the inside of a JSON string: a string's own text, or the JSON of the rest. */

@@ -48,7 +48,7 @@ export class LineWriter {
   /** Copies a fragment, which is ASCII or UTF-8 without DEL, so that eight bytes at once never look like a NaN to be normalised. */
   raw(fragment: Source): void {
     const length = fragment.bytes.length;
-    if (length > 256) {
+    if (length > 1_024) {
       this.copy(fragment, 0, length);
       return;
     }

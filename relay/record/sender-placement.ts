@@ -1,11 +1,13 @@
 import { EcsTree, type EcsNode } from './ecs-tree.ts';
 import type { JsonScanner } from './json-scan.ts';
-import { TRAIT_ESCAPE, findLosses, isUtf8Text, unescapeJsonString } from './json-text.ts';
-import { fragment, sourceOf, type Source } from './line-writer.ts';
-import { Scratch, SenderField, type SenderRecord } from './sender-fields.ts';
-import { hashBytes, hashedName, knownKey, sameBytes, type HashedName } from './sender-keys.ts';
+import { findLosses, isUtf8Text } from './json-text.ts';
+import { fragment, type Source } from './line-writer.ts';
+import { RawTextReader } from './raw-text.ts';
+import { SenderChoice } from './sender-choice.ts';
+import { SenderField, type SenderRecord } from './sender-fields.ts';
+import { hashBytes, hashedName, knownKey, type HashedName } from './sender-keys.ts';
 import { SenderPlan } from './sender-plan.ts';
-import { readTimeNumber, readTimeText, setTime, type SenderTime } from './sender-time.ts';
+import { setTime } from './sender-time.ts';
 
 const FILE = hashedName('file');
 const PATH = hashedName('path');
@@ -16,17 +18,7 @@ const NAME = hashedName('name');
 const LABELS = hashedName('labels');
 const TIME = fragment('time');
 const SENDER_PREFIX = Buffer.from('sender_');
-const TIME_RANKS = 4;
-/** No text of a time is longer. */
-const TIME_BYTES_MAX = 64;
 const AT_SIGN = 0x40;
-
-/** Bytes with their bounds. */
-export interface TextRange {
-  source: Source;
-  start: number;
-  end: number;
-}
 
 /**
  * Decides where the members of a sender's object go: the text, the time, a place in an ECS object, `labels` for what ECS has no
@@ -34,20 +26,11 @@ export interface TextRange {
  */
 export class SenderPlacement {
   readonly tree: EcsTree;
-  readonly time: SenderTime = { seconds: 0, nanos: 0, digits: 0, cut: false };
-  /** True where the record brought a time that can be one. */
-  hasTime = false;
-  /** True where it brought a time that can not. */
-  timeInvalid = false;
-  message: SenderField | undefined;
-  readonly #scratch = new Scratch();
+  readonly rawText = new RawTextReader();
+  readonly choice = new SenderChoice(this.rawText);
   readonly #plan = new SenderPlan();
   /** Where in the tree the members are, by their numbers. */
   readonly #nodes: (EcsNode | undefined)[] = [];
-  readonly #times: (SenderField | undefined)[] = Array.from({ length: TIME_RANKS });
-  /** The member that is the time; undefined where the protocol gave it. */
-  #timeField: SenderField | undefined;
-  readonly #range: TextRange = { source: sourceOf(new Uint8Array(0)), start: 0, end: 0 };
 
   constructor(scanner: JsonScanner) {
     this.tree = new EcsTree(scanner);
@@ -57,65 +40,43 @@ export class SenderPlacement {
     this.tree.clear(record?.dialect ?? 'plain');
     this.#plan.forget();
     this.#nodes.length = 0;
-    this.#scratch.clear();
-    this.#times.fill(undefined);
-    this.#timeField = undefined;
-    this.hasTime = false;
-    this.timeInvalid = false;
-    this.time.cut = false;
-    this.message = undefined;
+    this.rawText.clear();
+    this.choice.clear();
   }
 
   place(record: SenderRecord): void {
     if (this.#follow(record)) return;
     this.clear(record);
-    this.#chooseMessageAndTimes(record);
-    if (this.message !== undefined) this.message.placed = true;
-    this.#settleTime(record);
+    const { choice } = this;
+    choice.choose(record);
+    if (choice.timeInvalid && !Number.isNaN(record.timeSeconds)) this.#labelProtocolTime(record);
     this.#placeFields(record);
     // Not from a record without a time, or whose first choice of a time was none: which member is the time is then up to the values.
-    const isPlain = this.hasTime && !this.timeInvalid;
+    const isPlain = choice.hasTime && !choice.timeInvalid;
     if (isPlain && !this.tree.lossy && !this.tree.overflow && !record.lossy)
-      this.#plan.learn(record, this.message, this.#timeField, this.#nodes);
+      this.#plan.learn(record, choice.message, choice.timeField, this.#nodes);
   }
 
   /** Places a record as the last one was, where its members are the same. */
   #follow(record: SenderRecord): boolean {
     if (!this.#plan.fits(record)) return false;
-    this.#scratch.clear();
+    this.rawText.clear();
+    const { choice } = this;
     const timeField = this.#plan.timeFieldOf(record);
     const hasTime =
       timeField === undefined
-        ? setTime(record.timeSeconds, record.timeNanos, record.timeDigits, this.time)
-        : this.#readTime(timeField, record);
+        ? setTime(record.timeSeconds, record.timeNanos, record.timeDigits, choice.time)
+        : choice.readTime(timeField, record);
     if (!hasTime) return false;
-    this.message = this.#plan.follow(record);
+    choice.message = this.#plan.follow(record);
     return true;
-  }
-
-  /** The bytes of a string, without escapes. Valid until the next call. */
-  rawText(field: SenderField | EcsNode, record: SenderRecord): TextRange {
-    const range = this.#range;
-    range.source = field.value;
-    range.start = field.textStart;
-    range.end = field.textEnd;
-    const plain = field.form === 'text' || ((field.traits & TRAIT_ESCAPE) === 0 && record.dialect === 'plain');
-    if (plain || field.traits === 0) return range;
-    const room = this.#scratch.room(range.end - range.start);
-    const at = this.#scratch.used;
-    const length = unescapeJsonString(field.value, range.start, range.end, room.bytes, at, record.dialect);
-    this.#scratch.used = at + length;
-    range.source = room;
-    range.start = at;
-    range.end = at + length;
-    return range;
   }
 
   /** True where a member beside the message holds what is no text: the line then has U+FFFD in its place. */
   othersAreLossy(record: SenderRecord): boolean {
     for (let i = 0; i < record.count; i++) {
       const field = record.fields[i]!;
-      if (field === this.message) continue;
+      if (field === this.choice.message) continue;
       const lossy =
         field.form === 'text'
           ? !isUtf8Text(field.value, field.start, field.end)
@@ -141,12 +102,13 @@ export class SenderPlacement {
     let start = keyStart;
     let end = keyEnd;
     if (prefixed) {
-      name = this.#scratch.room(SENDER_PREFIX.length + keyEnd - keyStart);
-      start = this.#scratch.used;
+      const { scratch } = this.rawText;
+      name = scratch.room(SENDER_PREFIX.length + keyEnd - keyStart);
+      start = scratch.used;
       name.bytes.set(SENDER_PREFIX, start);
       name.bytes.set(key.bytes.subarray(keyStart, keyEnd), start + SENDER_PREFIX.length);
       end = start + SENDER_PREFIX.length + keyEnd - keyStart;
-      this.#scratch.used = end;
+      scratch.used = end;
     }
     if (form === 'json') value.form = 'json_as_text';
     if (!tree.place(labels, name, start, end, hashBytes(name.bytes, start, end), value)) tree.lossy = true;
@@ -161,60 +123,12 @@ export class SenderPlacement {
     return this.tree.descend(parent, name, 0, name.bytes.length, hash);
   }
 
-  #chooseMessageAndTimes(record: SenderRecord): void {
-    let messageRank = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < record.count; i++) {
-      const field = record.fields[i]!;
-      if (isRepeatedLater(record, i)) {
-        field.placed = true;
-        record.lossy = true;
-        continue;
-      }
-      const { known } = field;
-      if (known === undefined) continue;
-      if (known.message > 0 && known.message < messageRank && field.isString) {
-        messageRank = known.message;
-        this.message = field;
-      }
-      if (known.time > 0) this.#times[known.time - 1] = field;
-    }
-  }
-
-  /** The protocol's own time, or else the first member that is one. */
-  #settleTime(record: SenderRecord): void {
-    const { timeSeconds, timeNanos, timeDigits } = record;
-    if (!Number.isNaN(timeSeconds)) {
-      this.hasTime = setTime(timeSeconds, timeNanos, timeDigits, this.time);
-      if (this.hasTime) return;
-      this.timeInvalid = true;
-      this.#labelProtocolTime(timeSeconds, timeNanos);
-    }
-    for (const field of this.#times) {
-      if (field === undefined || field === this.message) continue;
-      if (!this.#readTime(field, record)) {
-        this.timeInvalid = true;
-        continue;
-      }
-      this.hasTime = true;
-      this.#timeField = field;
-      field.placed = true;
-      return;
-    }
-  }
-
-  #labelProtocolTime(seconds: number, nanos: number): void {
+  #labelProtocolTime({ timeSeconds, timeNanos }: SenderRecord): void {
     const field = new SenderField();
-    field.value = fragment(`${seconds}.${nanos.toString().padStart(9, '0')}`);
+    field.value = fragment(`${timeSeconds}.${timeNanos.toString().padStart(9, '0')}`);
     field.end = field.value.bytes.length;
     field.form = 'text';
     this.label(field, TIME, 0, TIME.bytes.length, true);
-  }
-
-  #readTime(field: SenderField, record: SenderRecord): boolean {
-    if (field.end - field.start > TIME_BYTES_MAX) return false;
-    if (!field.isString) return readTimeNumber(field.value, field.start, field.end, this.time);
-    const { source, start, end } = this.rawText(field, record);
-    return readTimeText(source, start, end, this.time);
   }
 
   #placeFields(record: SenderRecord): void {
@@ -299,25 +213,6 @@ export class SenderPlacement {
     const start = field.key.bytes[field.keyStart] === AT_SIGN ? field.keyStart + 1 : field.keyStart;
     this.label(field, field.key, start, field.keyEnd, true);
   }
-}
-
-/** True where the same name comes once more: the last one counts, as in most readers of JSON. */
-function isRepeatedLater(record: SenderRecord, index: number): boolean {
-  const field = record.fields[index]!;
-  for (let i = index + 1; i < record.count; i++) {
-    const other = record.fields[i]!;
-    if (other.hash !== field.hash) continue;
-    const same = sameBytes(
-      other.key.bytes,
-      other.keyStart,
-      other.keyEnd,
-      field.key.bytes,
-      field.keyStart,
-      field.keyEnd,
-    );
-    if (same) return true;
-  }
-  return false;
 }
 
 function isNumber(field: SenderField): boolean {

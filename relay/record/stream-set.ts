@@ -1,5 +1,5 @@
 import type { StreamName } from './batch.ts';
-import type { Source } from './line-writer.ts';
+import { sourceOf, type Source } from './line-writer.ts';
 
 /** More names than this in one batch, and the index gives up on it. */
 const NAMES_MAX = 512;
@@ -13,28 +13,32 @@ const SLOTS = 2_048;
 export class StreamSet {
   readonly #slots = new Int32Array(SLOTS);
   readonly #kinds: string[] = [];
-  readonly #names: Buffer[] = [];
+  readonly #names: Source[] = [];
   /** True where a name did not fit. */
   full = false;
 
   add(kind: string, name: Source, start: number, end: number): void {
     const length = Math.min(end - start, NAME_BYTES_MAX);
-    const bytes = name.bytes;
-    // FNV-1a: short, and good enough where a collision costs one more look.
+    // FNV-1a over four bytes at a time: short, and good enough where a collision costs one more look.
     let hash = 0x811c9dc5 ^ kind.length;
-    for (let i = start; i < start + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
+    let i = start;
+    for (const last = start + length - 4; i <= last; i += 4)
+      hash = Math.imul(hash ^ name.view.getInt32(i, true), 0x01000193);
+    for (; i < start + length; i++) hash = Math.imul(hash ^ name.bytes[i]!, 0x01000193);
+    // A word's last bytes reach only the upper half of a product.
+    hash ^= hash >>> 16;
     for (let slot = hash & (SLOTS - 1); ; slot = (slot + 1) & (SLOTS - 1)) {
       const entry = this.#slots[slot]! - 1;
       if (entry < 0) {
-        this.#insert(slot, kind, bytes, start, length);
+        this.#insert(slot, kind, name.bytes, start, length);
         return;
       }
-      if (this.#equals(entry, kind, bytes, start, length)) return;
+      if (this.#equals(entry, kind, name, start, length)) return;
     }
   }
 
   names(): StreamName[] {
-    return this.#names.map((name, i) => `${this.#kinds[i]!}:${name.toString('utf8')}`);
+    return this.#names.map(({ bytes }, i) => `${this.#kinds[i]!}:${Buffer.from(bytes).toString('utf8')}`);
   }
 
   clear(): void {
@@ -50,14 +54,17 @@ export class StreamSet {
       return;
     }
     this.#kinds.push(kind);
-    this.#names.push(Buffer.from(bytes.subarray(start, start + length)));
+    this.#names.push(sourceOf(Buffer.from(bytes.subarray(start, start + length))));
     this.#slots[slot] = this.#names.length;
   }
 
-  #equals(entry: number, kind: string, bytes: Uint8Array, start: number, length: number): boolean {
+  #equals(entry: number, kind: string, other: Source, start: number, length: number): boolean {
     const name = this.#names[entry]!;
-    if (name.length !== length || this.#kinds[entry] !== kind) return false;
-    for (let i = 0; i < length; i++) if (name[i] !== bytes[start + i]) return false;
+    if (name.bytes.length !== length || this.#kinds[entry] !== kind) return false;
+    let i = 0;
+    for (; i <= length - 4; i += 4)
+      if (name.view.getInt32(i, true) !== other.view.getInt32(start + i, true)) return false;
+    for (; i < length; i++) if (name.bytes[i] !== other.bytes[start + i]) return false;
     return true;
   }
 }

@@ -1,7 +1,8 @@
 import { isUtf8Text } from '../record/json-text.ts';
 import { LineWriter, fragment, type Source } from '../record/line-writer.ts';
 import { FIELDS_MAX, SenderRecord } from '../record/sender-fields.ts';
-import type { SenderOrigin, SenderRecordWriter } from '../record/sender-record.ts';
+import type { SenderOrigin } from '../record/sender-marks.ts';
+import type { SenderRecordWriter } from '../record/sender-record.ts';
 import type { Entry } from './forward.ts';
 import { JSON_EXPANSION_MAX, writeJson, writeKey } from './msgpack-json.ts';
 import { newValueHead, readHead, readTime, valueEnd, type Moment } from './msgpack.ts';

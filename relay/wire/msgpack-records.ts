@@ -1,5 +1,6 @@
 import type { Source } from '../record/line-writer.ts';
-import type { SenderOrigin, SenderRecordWriter } from '../record/sender-record.ts';
+import type { SenderOrigin } from '../record/sender-marks.ts';
+import type { SenderRecordWriter } from '../record/sender-record.ts';
 import { newEntry, readEntry } from './forward.ts';
 import { EntryWriter } from './msgpack-entry.ts';
 import { newValueHead, readHead, readTime, valueEnd, type Moment } from './msgpack.ts';

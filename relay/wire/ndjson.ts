@@ -2,7 +2,8 @@ import { JsonScanner } from '../record/json-scan.ts';
 import type { Dialect } from '../record/json-text.ts';
 import { fragment, type Source } from '../record/line-writer.ts';
 import { SenderRecord } from '../record/sender-fields.ts';
-import { JSON_DEPTH_MAX, type SenderOrigin, type SenderRecordWriter } from '../record/sender-record.ts';
+import type { SenderOrigin } from '../record/sender-marks.ts';
+import { JSON_DEPTH_MAX, type SenderRecordWriter } from '../record/sender-record.ts';
 
 /**
  * How JSON records follow each other.

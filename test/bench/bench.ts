@@ -75,6 +75,10 @@ export class Bench implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#endLoad();
+    this.removeFiles();
+  }
+
+  removeFiles(): void {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 

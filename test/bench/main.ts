@@ -5,11 +5,12 @@ import { latency } from './cases/latency.ts';
 import { crash, outage } from './cases/outage.ts';
 import { startup, startupWithEveryInput } from './cases/startup.ts';
 import { ceiling, throughput } from './cases/throughput.ts';
-import { findDatagramSender, udpLoss } from './cases/udp.ts';
+import { udpLoss } from './cases/udp.ts';
 import type { Contender } from './contenders/contender.ts';
 import { roster } from './contenders/roster.ts';
 import { figure } from './table.ts';
 import { machine } from './machine.ts';
+import { killAllPrograms } from './processes.ts';
 import { readOptions, type BenchOptions, type Case } from './options.ts';
 import { render, runCase, type CaseResult } from './run-case.ts';
 
@@ -28,6 +29,13 @@ async function main(options: BenchOptions): Promise<number> {
   for (const { name, about } of chosen) console.log(`  ${name}: ${about}`);
 
   await using bench = new Bench(options.directory);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      killAllPrograms();
+      bench.removeFiles();
+      process.exit(130);
+    });
+  }
   const results: Record<string, CaseResult> = {};
   const run: Runner = async (key, ratiosOf, ...rest) => {
     const [title, contenders, repeats, measure] = rest;
@@ -50,6 +58,11 @@ async function main(options: BenchOptions): Promise<number> {
 type Runner = (key: string, ratiosOf: readonly string[], ...rest: Parameters<typeof runCase>) => Promise<void>;
 type CaseRun = (bench: Bench, options: BenchOptions, contenders: readonly Contender[], run: Runner) => Promise<void>;
 
+/** Who needs minutes for a million gets a twentieth; what is compared are rates. */
+function recordsOf({ name }: Contender, records: number): number {
+  return name === 'rsyslog-safe' ? records / 20 : records;
+}
+
 const CASE_RUNS: Readonly<Record<Case, CaseRun>> = {
   async throughput(bench, { records, repeats }, contenders, run) {
     const most = await ceiling(bench, records);
@@ -60,8 +73,7 @@ const CASE_RUNS: Readonly<Record<Case, CaseRun>> = {
   },
   async outage(bench, { outageRecords, repeats }, contenders, run) {
     const keepers = contenders.filter(({ keeps }) => keeps);
-    // Those that need minutes for a million get a tenth of it; what is compared are rates.
-    const recordsFor = ({ name }: Contender): number => (name === 'rsyslog-safe' ? outageRecords / 20 : outageRecords);
+    const recordsFor = (contender: Contender): number => recordsOf(contender, outageRecords);
     const ratios = ['intake_per_s', 'drain_per_s', 'disk_bytes_per_record'];
     const measure = (contender: Contender) => outage(bench, contender, recordsFor(contender));
     await run('outage', ratios, 'endpoint down, then up', keepers, repeats, measure);
@@ -69,18 +81,17 @@ const CASE_RUNS: Readonly<Record<Case, CaseRun>> = {
     await run('crash', [], 'two kill -9 in an outage', keepers, Math.min(repeats, 3), twoKills);
   },
   async udp(bench, { udpRates, udpSeconds, repeats }, contenders, run) {
-    const sender = findDatagramSender();
-    if (typeof sender === 'string') return console.log(`\nskipped the UDP case: ${sender}`);
     const fast = contenders.filter(({ name }) => name !== 'rsyslog-safe' && name !== 'rsyslog-disk');
-    const measure = (contender: Contender) => udpLoss(bench, contender, sender, udpRates, udpSeconds);
-    await run('udp', [], 'UDP loss, in percent', fast, repeats, measure);
+    const measure = (contender: Contender) => udpLoss(bench, contender, udpRates, udpSeconds);
+    await run('udp', [], 'UDP, thousands sent a second, and loss', fast, repeats, measure);
   },
   async latency(bench, { latencySeconds, repeats }, contenders, run) {
     const measure = (contender: Contender) => latency(bench, contender, latencySeconds);
     await run('latency', ['p50_ms', 'p99_ms'], 'latency at 1,000/s', contenders, Math.min(repeats, 3), measure);
   },
   async startup(bench, { records, repeats, relayMain }, contenders, run) {
-    const measure = (contender: Contender) => startup(bench, contender, Math.min(records, 200_000));
+    const measure = (contender: Contender) =>
+      startup(bench, contender, recordsOf(contender, Math.min(records, 200_000)));
     await run('startup', ['ready_ms', 'idle_mb'], 'start-up and memory', contenders, repeats, measure);
     const relay = contenders.filter(({ name }) => name === 'relay');
     if (relay.length === 0) return;

@@ -1,5 +1,6 @@
-import { parseArgs } from 'node:util';
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 export const CASES = ['throughput', 'outage', 'udp', 'latency', 'startup'] as const;
 export type Case = (typeof CASES)[number];
@@ -61,7 +62,7 @@ export function readOptions(args: readonly string[]): BenchOptions | string {
       latencySeconds: quick ? 3 : 20,
       udpRates: quick ? [50_000] : [50_000, 100_000, 200_000, 300_000, 400_000],
       udpSeconds: quick ? 2 : 5,
-      relayMain: values.relay ?? (existsSync('dist/main.js') ? 'dist/main.js' : 'relay/main.ts'),
+      relayMain: resolve(values.relay ?? (existsSync('dist/main.js') ? 'dist/main.js' : 'relay/main.ts')),
       directory: values.directory ?? '.cache/bench',
       out: values.out ?? '.cache/bench/result.json',
       baseline: values.baseline,

@@ -15,6 +15,13 @@ export interface Command {
 const TICKS_PER_SECOND = 100;
 const STOP_TIMEOUT_MS = 20_000;
 
+const running = new Set<ChildProcess>();
+
+/** Ends what is under test at once: for when the benchmark itself is told to end. */
+export function killAllPrograms(): void {
+  for (const process of running) process.kill('SIGKILL');
+}
+
 /** A program under test, with its output in a file; ended by its own pid, never by name. */
 export class Program implements AsyncDisposable {
   readonly #process: ChildProcess;
@@ -29,6 +36,8 @@ export class Program implements AsyncDisposable {
       stdio: ['ignore', output, output],
     });
     this.#process.on('error', () => {});
+    running.add(this.#process);
+    this.#process.on('exit', () => running.delete(this.#process));
     closeSync(output);
   }
 
@@ -80,6 +89,13 @@ export class Program implements AsyncDisposable {
 /** Processor time, in seconds, that a process and those it started have used. */
 export function cpuSeconds(pid: number): number {
   return family(pid).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_PER_SECOND;
+}
+
+/** Processor time, in seconds, that all processes of the machine have used since it started, with what its host took away. */
+export function machineCpuSeconds(): number {
+  // proc(5): user, nice, system, idle, iowait, irq, softirq, steal. Interrupts belong to nobody, so they are left out.
+  const ticks = readProc('/proc/stat').split('\n', 1)[0]?.trim().split(/\s+/).slice(1).map(Number) ?? [];
+  return [0, 1, 2, 7].reduce((sum, field) => sum + (ticks[field] ?? 0), 0) / TICKS_PER_SECOND;
 }
 
 /** Memory in RAM, in bytes, of a process and those it started. */

@@ -49,9 +49,9 @@ export function render({ title, rows }: CaseResult, ratiosOf: readonly string[])
   const relay = rows['relay']?.median;
   const ratios = relay === undefined ? [] : ratiosOf;
   const header = [title, ...names, ...ratios.map((name) => `relay ÷ peer: ${name}`)];
-  const lines = named.map(([contender, { median, failures }]) => [
-    contender,
-    ...names.map((name) => (failures.length > 0 && median[name] === undefined ? 'failed' : figure(median[name]))),
+  const lines = named.map(([contender, { median, runs, failures }]) => [
+    `${contender}${failures.length > 0 ? ` (${failures.length} of ${failures.length + runs.length} failed)` : ''}`,
+    ...names.map((name) => figure(median[name])),
     ...ratios.map((name) =>
       contender === 'relay' ? '' : figure((relay?.[name] ?? Number.NaN) / (median[name] ?? Number.NaN)),
     ),

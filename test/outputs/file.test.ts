@@ -133,11 +133,24 @@ test('a file that was moved away, replaced or removed is noticed', async () => {
   expect(readFileSync(path, 'utf8')).toContain('fourth');
 });
 
-test('a new file begins before the old one grows too large, and no line is in two', async () => {
+test.each([
+  [
+    'one by one',
+    async (relay: OutputFixture, lines: string[]) => {
+      for (const text of lines) await relay.deliver(delivery(text));
+    },
+  ],
+  [
+    'at once',
+    async (relay: OutputFixture, lines: string[]) => {
+      await Promise.all(lines.map((text) => relay.deliver(delivery(text))));
+    },
+  ],
+])('a new file begins before the old one grows too large, and no line is in two: %s', async (_how, deliver) => {
   await using relay = outputTo({ rotate_bytes: 1_000 });
   const lines = Array.from({ length: 20 }, (_, i) => line({ message: `m${i}` }));
 
-  for (const text of lines) await relay.deliver(delivery(text));
+  await deliver(relay, lines);
 
   const complete = others();
   expect(complete.length).toBeGreaterThan(2);

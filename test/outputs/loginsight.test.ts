@@ -301,6 +301,19 @@ test('a throttled answer whose body never ends is acted on by its status', async
   expect(server.events).toHaveLength(1);
 });
 
+test('a redirect is not followed, and no record is blamed for it', async () => {
+  await using server = await LogInsightStandIn.start();
+  await using relay = outputFor(server);
+  server.failNext({ status: 307, headers: { location: `http://127.0.0.1:${server.port}/elsewhere` } });
+
+  await expect(relay.deliver(delivery(line()))).rejects.toMatchObject({
+    code: 'OUTPUT_PROTOCOL',
+    disposition: 'retry',
+  });
+
+  expect(server.requests).toHaveLength(1);
+});
+
 test('a count that differs is told once and is no failure', async () => {
   await using server = await LogInsightStandIn.start();
   await using relay = outputFor(server);

@@ -94,6 +94,29 @@ test.each(['octet_counting', 'lf'] as const)(
   },
 );
 
+test('overlapping deliveries share a connection and keep their order', async () => {
+  await using receiver = await Receiver.start();
+  await using relay = outputTo(`tcp://127.0.0.1:${receiver.port}`);
+  const texts = Array.from({ length: 20 }, (_, i) => `m${i}`);
+
+  await Promise.all(texts.map((message) => relay.deliver(delivery(line({ message })))));
+
+  await expect.poll(() => readOctetCounted(receiver.stream).map((frame) => read5424(frame).text)).toEqual(texts);
+  expect(receiver.sockets).toHaveLength(1);
+});
+
+test('closing while it connects leaves no connection behind', async () => {
+  await using receiver = await Receiver.start();
+  await using relay = outputTo(`tcp://127.0.0.1:${receiver.port}`);
+
+  const delivering = expect(relay.deliver(delivery(line()))).rejects.toMatchObject({ code: 'OUTPUT_CONNECTION_LOST' });
+  await relay.output.close();
+  await delivering;
+
+  await relay.deliver(delivery(line({ message: 'later' })));
+  await expect.poll(() => receiver.stream.toString()).toContain('later');
+});
+
 test('records arrive over TLS, checked against the operator’s authority', async () => {
   using certificates = new Certificates();
   await using receiver = await Receiver.start(certificates.server);

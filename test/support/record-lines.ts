@@ -19,52 +19,65 @@ export interface RecordLineOptions {
 
 export const NOW_MS = Date.parse('2026-11-22T05:20:10.123Z');
 
-/** Makes the record of one syslog line, as the input `syslog` does, without a socket. Throws where it is not one line of JSON. */
+/** Makes records of syslog lines as the input `syslog` does, without a socket. */
+export class LineRecorder {
+  readonly #builder: BatchBuilder;
+  readonly #records: SyslogRecords;
+  #json = '';
+
+  constructor({ keepOriginal = false, zone = 'UTC', nowMs = NOW_MS }: RecordLineOptions = {}) {
+    this.#builder = new BatchBuilder({
+      pool: new SlabPool({ slabBytes: 1 << 16, idleMax: 1 }),
+      idPrefix: eventIdPrefix('testnd', 1),
+      firstSeq: 1,
+      bytesMax: 1 << 20,
+      nowMs: () => nowMs,
+      onSealed: (batch) => {
+        this.#json += batch.slab.bytes.toString('utf8', 0, batch.bytes);
+        batch.slab.release();
+      },
+    });
+    const context = {
+      name: 'edge',
+      clock: systemClock,
+      random: systemRandom,
+      log: silentLog,
+      counters: {
+        records: 0,
+        bytes: 0,
+        connections: 0,
+        connectionsTotal: 0,
+        repeats: 0,
+        dropped: () => {},
+        flagged: () => {},
+        refused: () => {},
+      },
+      recorder: this.#builder,
+      dataset: (name: string) => ({ name, stored: true }),
+      accept: () => Promise.reject(new Error('syslog has no acknowledgement')),
+      congested: false,
+      relieved: () => Promise.resolve(),
+      flush: () => {},
+    } satisfies InputContext;
+    const dataset = context.dataset('syslog');
+    this.#records = new SyslogRecords({ context, dataset, keepOriginal, zone: zoneOffset(zone)! });
+  }
+
+  /** The record of one line. Throws where it is not one line of JSON. */
+  record(line: string | Uint8Array, marks: FrameMarks = WHOLE): ParsedRecord {
+    const bytes = typeof line === 'string' ? Buffer.from(line) : line;
+    // Other bytes around the line: nothing outside it may be looked at.
+    const around = Buffer.alloc(bytes.length + 64, '9');
+    around.set(bytes, 32);
+    this.#json = '';
+    this.#records.write(sourceOf(around), 32, 32 + bytes.length, this.#records.peer('10.1.2.3'), marks);
+    this.#builder.seal();
+    if (this.#json.indexOf('\n') !== this.#json.length - 1) throw new Error('a record is one line');
+    return JSON.parse(this.#json) as ParsedRecord;
+  }
+}
+
+/** The record of one line by a recorder that has seen no other. */
 export function recordLine(line: string | Uint8Array, options: RecordLineOptions = {}): ParsedRecord {
-  const { keepOriginal = false, zone = 'UTC', nowMs = NOW_MS, marks = WHOLE } = options;
-  const bytes = typeof line === 'string' ? Buffer.from(line) : line;
-  let json = '';
-  const recorder = new BatchBuilder({
-    pool: new SlabPool({ slabBytes: 1 << 16, idleMax: 1 }),
-    idPrefix: eventIdPrefix('testnd', 1),
-    firstSeq: 1,
-    bytesMax: 1 << 20,
-    nowMs: () => nowMs,
-    onSealed: (batch) => (json += batch.slab.bytes.toString('utf8', 0, batch.bytes)),
-  });
-  const context = {
-    name: 'edge',
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    counters: {
-      records: 0,
-      bytes: 0,
-      connections: 0,
-      connectionsTotal: 0,
-      repeats: 0,
-      dropped: () => {},
-      flagged: () => {},
-      refused: () => {},
-    },
-    recorder,
-    dataset: (name: string) => ({ name, stored: true }),
-    accept: () => Promise.reject(new Error('syslog has no acknowledgement')),
-    congested: false,
-    relieved: () => Promise.resolve(),
-    flush: () => {},
-  } satisfies InputContext;
-  const records = new SyslogRecords({
-    context,
-    dataset: context.dataset('syslog'),
-    keepOriginal,
-    zone: zoneOffset(zone)!,
-  });
-  // Other bytes around the line: nothing outside it may be looked at.
-  const around = Buffer.alloc(bytes.length + 64, '9');
-  around.set(bytes, 32);
-  records.write(sourceOf(around), 32, 32 + bytes.length, records.peer('10.1.2.3'), marks);
-  recorder.seal();
-  if (json.indexOf('\n') !== json.length - 1) throw new Error('a record is one line');
-  return JSON.parse(json) as ParsedRecord;
+  return new LineRecorder(options).record(line, options.marks);
 }

@@ -1,5 +1,6 @@
 import type { Source } from '../../record/line-writer.ts';
-import type { SenderOrigin, SenderRecordWriter } from '../../record/sender-record.ts';
+import type { SenderOrigin } from '../../record/sender-marks.ts';
+import type { SenderRecordWriter } from '../../record/sender-record.ts';
 import { newEntry, readEntry, type ForwardMessage } from '../../wire/forward.ts';
 import { EntryWriter } from '../../wire/msgpack-entry.ts';
 import { newValueHead, readHead, valueEnd } from '../../wire/msgpack.ts';

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { Source } from '../../record/line-writer.ts';
-import type { SenderOrigin, SenderRecordWriter } from '../../record/sender-record.ts';
+import type { SenderOrigin } from '../../record/sender-marks.ts';
+import type { SenderRecordWriter } from '../../record/sender-record.ts';
 import { JsonRecordReader, writeTextLines } from '../../wire/ndjson.ts';
 import { MsgpackRecordReader } from '../../wire/msgpack-records.ts';
 import type { BodyRequest, RouteFamily, RouteMatch } from './routes.ts';

@@ -12,6 +12,8 @@ import type { HttpOptions } from './options.ts';
 const CHECK_INTERVAL_MS = 1_000;
 const HEADER_BYTES_MAX = 16_384;
 const HEADERS_MAX = 100;
+/** How long a peer may take to read that it was refused. */
+const REFUSAL_TIMEOUT_MS = 2_000;
 
 interface Connection {
   readonly socket: Socket;
@@ -29,6 +31,9 @@ export class HttpServer {
   readonly #onRequest: RequestHandler;
   readonly #connections = new Map<string, Connection>();
   #server: Server | undefined;
+  #isTls = false;
+  /** Sockets whose TLS handshake failed. */
+  readonly #strangers = new WeakSet<Socket>();
 
   constructor(options: HttpOptions, context: InputContext, onRequest: RequestHandler) {
     this.#options = options;
@@ -40,7 +45,8 @@ export class HttpServer {
   async start(): Promise<string> {
     const listen = parseListenUrl(this.#options.listen, ['http', 'https']);
     if (typeof listen === 'string') throw new RelayError('CONFIG_INVALID', listen);
-    const server = this.#create(listen.scheme === 'https');
+    this.#isTls = listen.scheme === 'https';
+    const server = this.#create(this.#isTls);
     try {
       server.listen(listen.port, listen.host);
       await once(server, 'listening');
@@ -63,7 +69,11 @@ export class HttpServer {
     const closed = once(server, 'close');
     server.close();
     server.closeIdleConnections();
-    const deadline = this.#context.clock.after(this.#options.stop_timeout_ms, () => server.closeAllConnections());
+    // Node does not know of connections that are still shaking hands, so that they are closed here.
+    for (const { socket, requests } of this.#connections.values()) if (requests === 0 && this.#isTls) socket.destroy();
+    const deadline = this.#context.clock.after(this.#options.stop_timeout_ms, () => {
+      for (const { socket } of this.#connections.values()) socket.destroy();
+    });
     await closed;
     deadline.cancel();
   }
@@ -102,8 +112,12 @@ export class HttpServer {
     server.on('checkContinue', (request, response) =>
       this.#track(request, response, onDone, () => response.writeContinue()),
     );
+    // Node's own listener hands such an error on as `clientError`; by then it must be known that no HTTP can be spoken here.
+    server.prependListener('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      this.#strangers.add(socket);
+      this.#context.counters.refused(error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'timeout' : 'tls');
+    });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#refuseSocket(error, socket as Socket));
-    server.on('tlsClientError', () => this.#context.counters.refused('tls'));
     return server;
   }
 
@@ -153,20 +167,25 @@ export class HttpServer {
     this.#onRequest(request, response, mayContinue);
   }
 
-  /** What Node's parser refused: no HTTP, two lengths, a header that is too large, a request that took too long. */
+  /** What Node's parser refused: no HTTP, two lengths, a header that is too large, a request that took too long; or no TLS. */
   #refuseSocket(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    const { counters, clock } = this.#context;
+    const { code } = error;
+    if (code === 'ECONNRESET' || this.#strangers.has(socket) || !socket.writable) {
       socket.destroy();
       return;
     }
-    const timedOut = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    this.#context.counters.refused(timedOut ? 'timeout' : 'malformed');
+    const timedOut = code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    counters.refused(timedOut ? 'timeout' : 'malformed');
     const status = timedOut
       ? '408 Request Timeout'
-      : error.code === 'HPE_HEADER_OVERFLOW'
+      : code === 'HPE_HEADER_OVERFLOW'
         ? '431 Request Header Fields Too Large'
         : '400 Bad Request';
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+    // A peer that takes nothing off the connection would keep it open.
+    const deadline = clock.after(REFUSAL_TIMEOUT_MS, () => socket.destroy());
+    socket.once('close', () => deadline.cancel());
   }
 }
 

@@ -110,3 +110,10 @@ function yearOf(day: number): number {
   while (daysFromCivil(year, 1, 1) > day) year--;
   return year;
 }
+
+/** `+02:00`. */
+export function offsetText(offsetMinutes: number): string {
+  const minutes = Math.abs(offsetMinutes);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${offsetMinutes < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}

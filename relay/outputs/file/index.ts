@@ -25,7 +25,7 @@ const options = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe('Begins a new file before this one grows above so many bytes; 0 does not.'),
+    .describe('Begins a new file before this one grows above so many bytes, one write apart; 0 does not.'),
   rotate_every: z
     .enum(['never', 'hourly', 'daily'])
     .default('never')
@@ -86,6 +86,7 @@ export const file = defineOutput({
       clock,
       limits: { recordsMax: o.records_max, bytesMax: o.bytes_max, inFlightMax: o.sync === 'each' ? 4 : 16 },
       syncIntervalMs: o.sync === 'each' ? 0 : o.sync_interval_ms,
+      groupBytesMax: o.rotate_bytes === 0 ? Number.POSITIVE_INFINITY : o.rotate_bytes,
     });
   },
 });

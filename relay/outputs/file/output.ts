@@ -9,6 +9,8 @@ export interface FileOutputOptions {
   readonly limits: DeliveryLimits;
   /** The least time between two syncs; 0 syncs as soon as something has been written. */
   readonly syncIntervalMs: number;
+  /** Deliveries that are more together are not written together, so that a file does not grow above its bound by a whole group. */
+  readonly groupBytesMax: number;
 }
 
 interface Waiting {
@@ -73,8 +75,7 @@ export class FileOutput implements Output {
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       await this.#waitForInterval();
-      const group = this.#waiting;
-      this.#waiting = [];
+      const group = this.#takeGroup();
       try {
         await this.#options.file.append(group.map((one) => one.lines));
         this.#syncedAtMs = this.#options.clock.monotonicMs();
@@ -86,6 +87,12 @@ export class FileOutput implements Output {
     }
     // In one step with the last look at what is waiting: what comes from now on starts work anew.
     this.#working = undefined;
+  }
+
+  #takeGroup(): Waiting[] {
+    let bytes = 0;
+    const end = this.#waiting.findIndex((one, i) => (bytes += one.lines.length) > this.#options.groupBytesMax && i > 0);
+    return this.#waiting.splice(0, end < 0 ? this.#waiting.length : end);
   }
 
   async #waitForInterval(): Promise<void> {

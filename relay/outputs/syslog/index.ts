@@ -145,7 +145,7 @@ function createStream(o: Options, context: OutputContext, address: EndpointAddre
     tls,
     encoder,
     framing: o.framing,
-    limits: { recordsMax: o.records_max, bytesMax: o.bytes_max, inFlightMax: 1 },
+    limits: { recordsMax: o.records_max, bytesMax: o.bytes_max, inFlightMax: 4 },
     connectTimeoutMs: o.connect_timeout_ms,
     writeStallTimeoutMs: o.write_stall_timeout_ms,
     context,

@@ -24,7 +24,9 @@ export class StreamOutput implements Output {
   readonly limits: DeliveryLimits;
   readonly #options: StreamOutputOptions;
   readonly #name: string;
-  #connection: OneWayConnection | undefined;
+  /** Awaited by every delivery, established or not, so that none overtakes another. */
+  #connection: Promise<OneWayConnection> | undefined;
+  #connecting = new AbortController();
 
   constructor(options: StreamOutputOptions) {
     this.#options = options;
@@ -35,9 +37,10 @@ export class StreamOutput implements Output {
   async deliver(delivery: Delivery, signal: AbortSignal): Promise<void> {
     const { encoder, framing } = this.#options;
     const { messages, refused } = encoder.encode(delivery.lines);
-    this.#connection ??= await this.#connect(signal);
+    this.#connection ??= this.#connect(signal);
+    const connection = await this.#connection;
     const frames = Buffer.concat(messages.map((message) => frameSyslog(message, framing)));
-    if (frames.length > 0) await this.#connection.write(frames, signal);
+    if (frames.length > 0) await connection.write(frames, signal);
     if (refused !== undefined) throw refused;
   }
 
@@ -46,18 +49,31 @@ export class StreamOutput implements Output {
   }
 
   async close(): Promise<void> {
-    await this.#connection?.close();
+    this.#connecting.abort();
+    const connection = await this.#connection?.catch(() => undefined);
+    await connection?.close();
   }
 
   async #connect(signal: AbortSignal): Promise<OneWayConnection> {
     const { context, writeStallTimeoutMs } = this.#options;
-    return new OneWayConnection(await this.#open(signal), {
-      name: this.#name,
-      clock: context.clock,
-      writeStallTimeoutMs,
-      forget: () => (this.#connection = undefined),
-      lost: () => context.connectionLost(),
-    });
+    const forget = (): void => {
+      this.#connection = undefined;
+    };
+    this.#connecting = new AbortController();
+    try {
+      const socket = await this.#open(AbortSignal.any([signal, this.#connecting.signal]));
+      const lost = (): void => context.connectionLost();
+      return new OneWayConnection(socket, {
+        name: this.#name,
+        clock: context.clock,
+        writeStallTimeoutMs,
+        forget,
+        lost,
+      });
+    } catch (error) {
+      forget();
+      throw error;
+    }
   }
 
   #open(signal: AbortSignal): Promise<Socket> {

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Contender } from './contender.ts';
 import { fluentBitContenders } from './fluent-bit.ts';
 import { findOnPath, findOrUnpack } from './install.ts';
@@ -16,7 +15,7 @@ export interface Roster {
 export function roster(relayMain: string): Roster {
   const contenders: Contender[] = [];
   const skipped: { name: string; why: string }[] = [];
-  if (existsSync(relayMain)) contenders.push(relayContender(resolve(relayMain)));
+  if (existsSync(relayMain)) contenders.push(relayContender(relayMain));
   else skipped.push({ name: 'relay', why: `there is no ${relayMain}; run: npm run build` });
 
   const rsyslog = findOrUnpack('rsyslog', 'rsyslogd');

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rawLineOf } from '../../support/raw-line.ts';
-import { recordLine } from '../../support/record-lines.ts';
+import { LineRecorder, recordLine } from '../../support/record-lines.ts';
 
 const lines = readFileSync('test/vectors/syslog/lines.jsonl', 'utf8')
   .trim()
@@ -271,4 +271,57 @@ test('plain lines of each format need no copy of themselves', () => {
     '<6>2026-11-22T02:41:36+08:00 814da02eb5a8 audit[1]: text',
   ])
     expect(recordLine(line)['event'].original).toBeUndefined();
+});
+
+// Goal: a header that came before is written from memory, and nothing shows it. Method: lines that share their headers and differ in their
+// times and texts go through one recorder, several times, and must become what a recorder that has seen no other line makes of them.
+test('a line becomes the same record whatever lines came before it', () => {
+  const zone = fc.constantFrom('UTC', 'Europe/Berlin');
+  const time = fc.constantFrom(
+    '2026-11-22T05:20:10Z',
+    '2026-11-22T05:20:11.123456Z',
+    '2026-02-30T05:20:11Z',
+    '2026-11-22T05:20:10+02:00',
+  );
+  const local = fc.constantFrom(
+    'Nov 22 05:20:10',
+    'Nov 22 05:20:11',
+    'Feb 30 05:20:11',
+    'Jul  1 00:00:00',
+    'Dec 30 00:00:00',
+  );
+  const header = fc.constantFrom(
+    '1 TIME web-1.example nginx 42 ID47 - ',
+    '1 TIME web-1.example nginx 42 ID47 -',
+    '1 TIME web-1.example nginx 42 ID47 [a@1 b="c\\"" d="e"] ',
+    '1 TIME web-1.example nginx 42 ID47 [a@1 b="c" b="e"] ',
+    '2 TIME web-1.example nginx 42 ID47 - ',
+    'TIME web-1.example nginx[42]: ',
+    'TIME web-1.example nginx[42]:',
+    'TIME web-1.example ',
+    'TIME nginx[42]: ',
+    'LOCAL web-1.example nginx[42]: ',
+    'LOCAL web-1.example nginx: ',
+    'LOCAL last message ',
+    'LOCAL web-1.ex\u00e9mple nginx: ',
+  );
+  const message = fc.oneof(text, fc.constantFrom('repeated 3 times', '\uFEFFmarked', 'nginx: x', '- x'));
+  const line = fc
+    .tuple(fc.constantFrom('<13>', '<14>'), header, time, local, message)
+    .map(([p, h, t, l, m]) => Buffer.from(`${p}${h.replace('TIME', t).replace('LOCAL', l)}${m}`));
+  const damaged = line.map((bytes) => Buffer.concat([bytes, Buffer.from([0xff])]));
+  fc.assert(
+    fc.property(fc.array(fc.oneof(line, line, damaged), { minLength: 4, maxLength: 30 }), zone, (lines, zone) => {
+      const recorder = new LineRecorder({ zone });
+      for (const each of [...lines, ...lines, ...lines]) {
+        const record = recorder.record(each);
+        const alone = recordLine(each, { zone });
+        alone['event'].id = record['event'].id;
+        expect(record).toEqual(alone);
+        expect(Object.keys(record)).toEqual(Object.keys(alone));
+        expect(rawLineOf(record).equals(each)).toBe(true);
+      }
+    }),
+    { numRuns: 150 },
+  );
 });
