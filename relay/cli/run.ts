@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { ReloadAnswer } from '../admin/api/relay.ts';
-import { AdminServer } from '../admin/server.ts';
 import { TokenFile } from '../admin/tokens.ts';
 import type { Config } from '../config/config.ts';
 import { describeError, RelayError } from '../errors.ts';
+import { giveBackMemory } from '../io/memory.ts';
 import { Relay, type Reloaded } from '../runtime/relay.ts';
 import { type Log, RelayLog } from '../telemetry/logger.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -12,6 +12,8 @@ import { commandConfig } from './config-file.ts';
 
 /** How long an orderly end may take. Container platforms kill after 10 to 30 s. */
 const STOP_DEADLINE_MS = 8_000;
+/** When all that starting takes is done. */
+const SETTLED_MS = 1_000;
 
 export const relayCommand = defineCommand({
   name: 'run',
@@ -42,7 +44,11 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
     );
   });
   using _ = { [Symbol.dispose]: endReload };
-  const relay = await Relay.start(config, { clock, random, log, metrics, onFatal: () => fatal.abort() });
+  const starting = Relay.start(config, { clock, random, log, metrics, onFatal: () => fatal.abort() });
+  starting.catch(() => undefined);
+  // Loaded while the journal opens in its thread.
+  const { AdminServer } = await import('../admin/server.ts');
+  const relay = await starting;
   reload = async () => {
     const next = commandConfig(file, context);
     const reloaded = await relay.reload(next);
@@ -61,7 +67,9 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   });
   try {
     tellReady(relay, await admin.start(), context.version, log);
+    const settled = clock.after(SETTLED_MS, giveBackMemory);
     await aborted(AbortSignal.any([signal, fatal.signal]));
+    settled.cancel();
   } finally {
     await relay.stop(STOP_DEADLINE_MS);
     await admin.stop();

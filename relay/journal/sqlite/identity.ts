@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
 import { nodeName } from '../../record/event-id.ts';
@@ -9,8 +8,7 @@ import type { JournalIdentity } from '../journal.ts';
 import type { Sqlite } from './database.ts';
 
 const FILE = 'identity.json';
-
-const identitySchema = z.object({ node: z.string(), relayId: z.uuid(), bootSeconds: z.int() });
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /**
  * Who this journal is. Kept twice, in the journal and in a small file beside it, so that neither a damaged journal nor a restored
@@ -44,11 +42,20 @@ function readFile(directory: string): JournalIdentity | undefined {
 }
 
 function parse(text: string): JournalIdentity | undefined {
+  let value: unknown;
   try {
-    return identitySchema.parse(JSON.parse(text));
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  // By hand: the schema library would cost this thread more memory than all else in it.
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!('node' in value && 'relayId' in value && 'bootSeconds' in value)) return undefined;
+  const { node, relayId, bootSeconds } = value;
+  if (typeof node !== 'string' || typeof relayId !== 'string' || !UUID.test(relayId)) return undefined;
+  return typeof bootSeconds === 'number' && Number.isSafeInteger(bootSeconds)
+    ? { node, relayId, bootSeconds }
+    : undefined;
 }
 
 function writeFile(directory: string, identity: JournalIdentity): void {

@@ -36,6 +36,7 @@ export interface WriterCalls {
   removeCursor(endpoint: string): void;
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
   setAsideBatch(firstSeq: number, reason: string): void;
+  cursors(): Cursor[];
   receipts(): string[];
   settle(): void;
   close(): void;

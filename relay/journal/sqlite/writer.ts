@@ -1,11 +1,12 @@
 import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
-import type { JournalLimits, Progress } from '../journal.ts';
+import type { Cursor, JournalLimits, Progress } from '../journal.ts';
 import { isDamage, lockDirectory, openForWriting, setAside, writeError, type Sqlite } from './database.ts';
 import { takeIdentity } from './identity.ts';
 import type { FromWriter, SalvageReport, WireBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
 import { joinProgress } from './progress.ts';
+import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { salvage } from './salvage.ts';
 import { Store } from './store.ts';
@@ -19,6 +20,7 @@ const RECEIPTS_SWEEP_INTERVAL_MS = 60_000;
  * Synchronous throughout.
  */
 export class Writer implements WriterCalls {
+  readonly #directory: string;
   readonly #lock: Sqlite;
   readonly #database: Sqlite;
   readonly #store: Store;
@@ -31,6 +33,7 @@ export class Writer implements WriterCalls {
   #receiptsSweptMs: number;
 
   constructor(options: WriterOptions, world: { clock: Clock; random: Random }, post: (message: FromWriter) => void) {
+    this.#directory = options.directory;
     this.#clock = world.clock;
     this.#post = post;
     this.#lock = lockDirectory(options.directory);
@@ -161,6 +164,17 @@ export class Writer implements WriterCalls {
         .run(this.#clock.nowMs(), reason, firstSeq);
       this.#store.gaps.remove(row, 'damaged');
     });
+  }
+
+  /** Where the endpoints are, for a start: after it, whoever asks disturbs only the reading thread. */
+  cursors(): Cursor[] {
+    this.settle();
+    const reader = new Reader(this.#directory);
+    try {
+      return reader.cursors();
+    } finally {
+      reader.close();
+    }
   }
 
   receipts(): string[] {
