@@ -38,6 +38,7 @@ const catalogue = {
   OUTPUT_PROTOCOL: 'retry',
 
   ADMIN_UNREACHABLE: 'retry',
+  RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',
   ENDPOINT_UNKNOWN: 'stop',
 } as const satisfies Readonly<Record<string, Disposition>>;

@@ -1,11 +1,11 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { RelayError, describeError } from '../errors.ts';
-import type { ConfigChange } from '../config/difference.ts';
 import { parseHostPort } from '../config/schema.ts';
 import { formatAddress } from '../io/listen-url.ts';
 import type { Relay } from '../runtime/relay.ts';
@@ -15,11 +15,14 @@ import { CONTROL_SOCKET } from './control-socket.ts';
 import { deadLetterRoutes } from './api/dead-letters.ts';
 import { endpointRoutes } from './api/endpoints.ts';
 import { healthRoutes } from './api/health.ts';
-import { relayRoutes } from './api/relay.ts';
+import { relayRoutes, type ReloadAnswer } from './api/relay.ts';
+import { HostRule } from './host-rule.ts';
 import type { Role, TokenFile } from './tokens.ts';
 
 export interface AdminOptions {
   readonly listen: string;
+  /** Names that may stand in `Host`, beside `localhost` and addresses. */
+  readonly hosts: readonly string[];
   /** Where the control socket goes. Whoever may open it is the operator. */
   readonly dataFolder: string;
   readonly relay: Relay;
@@ -27,7 +30,7 @@ export interface AdminOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   /** Reads the config again and has the relay take it over. */
-  readonly reload: () => Promise<ConfigChange[]>;
+  readonly reload: () => Promise<ReloadAnswer>;
 }
 
 /** The longest path that the system takes for a socket (unix(7): 108 bytes with the closing zero). */
@@ -49,6 +52,7 @@ export class AdminServer {
   readonly #options: AdminOptions;
   readonly #app: FastifyInstance;
   readonly #control: Server;
+  readonly #hostRule: HostRule;
   readonly #socketPath: string;
 
   constructor(options: AdminOptions) {
@@ -64,12 +68,23 @@ export class AdminServer {
       fromControlSocket.add(request.socket);
       this.#app.routing(request, response);
     });
-    this.#app.addHook('onRequest', async (request) => this.#authorize(request));
+    this.#hostRule = new HostRule(options.listen, options.hosts);
+    this.#app.addHook('onRequest', async (request) => {
+      if (fromControlSocket.has(request.raw.socket)) return;
+      const misdirected = this.#hostRule.refusal(request.raw);
+      if (misdirected !== undefined) throw new HttpError(421, misdirected);
+      this.#authorize(request);
+    });
+    this.#app.setNotFoundHandler((_request, reply) =>
+      reply.status(404).send({ code: 'REQUEST_INVALID', message: 'there is nothing at this address' }),
+    );
     this.#app.setErrorHandler((error, _request, reply) => {
       const status = statusOf(error);
       if (status >= 500) options.log.error('the admin API failed', { reason: describeError(error) });
       const code = error instanceof RelayError ? error.code : 'REQUEST_INVALID';
-      return reply.status(status).send({ code, message: describeError(error) });
+      const message = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
+      // A mistake of ours may say anything; the log has it.
+      return reply.status(status).send({ code, message: status === 500 ? 'the relay failed; see its log' : message });
     });
     healthRoutes(this.#app, options);
     relayRoutes(this.#app, options);
@@ -109,20 +124,37 @@ export class AdminServer {
       return;
     }
     // One left by a process that was killed: the journal’s lock says that nobody else is alive.
-    if (existsSync(this.#socketPath)) rmSync(this.#socketPath);
-    this.#control.listen(this.#socketPath);
-    await once(this.#control, 'listening');
-    await chmod(this.#socketPath, 0o600);
+    try {
+      rmSync(this.#socketPath, { force: true });
+      this.#control.listen(this.#socketPath);
+      await once(this.#control, 'listening');
+      await chmod(this.#socketPath, 0o600);
+    } catch (error) {
+      // Some file systems know no sockets; that is no reason not to relay.
+      this.#options.log.warn('the control socket cannot be opened; commands need a token', {
+        path: this.#socketPath,
+        reason: describeError(error),
+      });
+    }
   }
 
   #authorize(request: FastifyRequest): void {
-    const needed = request.routeOptions.config.role;
-    if (needed === undefined || fromControlSocket.has(request.raw.socket)) return;
+    const needed = request.routeOptions.config?.role;
+    if (needed === undefined) return;
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const role = token === undefined ? undefined : this.#options.tokens.authenticate(token)?.role;
+    const role = token === undefined ? undefined : this.#roleOf(token);
     if (role === undefined)
       throw new HttpError(401, 'a token is needed: Authorization: Bearer …; make one with `spillway token add`');
     if (RANK[role] < RANK[needed]) throw new HttpError(403, `this needs the role ${needed}; the token has ${role}`);
+  }
+
+  #roleOf(token: string): Role | undefined {
+    try {
+      return this.#options.tokens.authenticate(token)?.role;
+    } catch (error) {
+      this.#options.log.error('the tokens cannot be read; nobody is let in', { reason: describeError(error) });
+      throw new HttpError(503, 'tokens cannot be checked at present');
+    }
   }
 }
 
@@ -139,9 +171,10 @@ export class HttpError extends Error {
 }
 
 function statusOf(error: unknown): number {
+  if (error instanceof z.ZodError) return 400;
   if (error instanceof RelayError) {
     if (error.code === 'ENDPOINT_UNKNOWN') return 404;
-    if (error.code === 'ENDPOINT_HAS_BACKLOG') return 409;
+    if (error.code === 'ENDPOINT_HAS_BACKLOG' || error.code === 'RELOAD_INCOMPLETE') return 409;
     return error.disposition === 'stop' ? 400 : 503;
   }
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;

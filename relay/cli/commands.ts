@@ -2,35 +2,33 @@ import { readFileSync } from 'node:fs';
 import { registry } from '../config/registry.ts';
 import { systemClock } from '../io/clock.ts';
 import { systemRandom } from '../io/random.ts';
-import { catchCommand } from './catch.ts';
-import { checkCommand } from './check.ts';
 import { runCommand } from './command-line.ts';
 import type { Command, ExitCode, ProcessContext } from './command.ts';
-import { doctorCommand } from './doctor.ts';
-import { exportCommand } from './export.ts';
-import { replayCommand } from './replay.ts';
-import { relayCommand } from './run.ts';
-import { statusCommand } from './status.ts';
-import { tailCommand } from './tail.ts';
-import { tokenCommand } from './token.ts';
 
-/** Every command, in the order of the help. */
-export const commands: readonly Command[] = [
-  relayCommand,
-  checkCommand,
-  statusCommand,
-  tailCommand,
-  exportCommand,
-  replayCommand,
-  doctorCommand,
-  catchCommand,
-  tokenCommand,
-];
+/** Every command, in the order of the help. Each is loaded when it is asked for: the relay does without what the others need. */
+const loaders: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./run.ts')).relayCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  status: async () => (await import('./status.ts')).statusCommand,
+  tail: async () => (await import('./tail.ts')).tailCommand,
+  export: async () => (await import('./export.ts')).exportCommand,
+  replay: async () => (await import('./replay.ts')).replayCommand,
+  doctor: async () => (await import('./doctor.ts')).doctorCommand,
+  catch: async () => (await import('./catch.ts')).catchCommand,
+  token: async () => (await import('./token.ts')).tokenCommand,
+};
+
+/** The commands that a command line needs: the one that its first word names; all for the help, and where there is none of that name. */
+export function loadCommands(words: readonly string[]): Promise<readonly Command[]> {
+  const [name = ''] = words;
+  const needed = Object.hasOwn(loaders, name) ? [loaders[name]!] : Object.values(loaders);
+  return Promise.all(needed.map((load) => load()));
+}
 
 /** Runs what stands on the command line, with the world as it is. */
-export function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
+export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
   const context = { ...process, clock: systemClock, random: systemRandom, registry, version: version() };
-  return runCommand(commands, words, context);
+  return runCommand(await loadCommands(words), words, context);
 }
 
 function version(): string {

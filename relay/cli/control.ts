@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Agent, request } from 'undici';
 import { CONTROL_SOCKET } from '../admin/control-socket.ts';
 import type { Config } from '../config/config.ts';
 import { RelayError } from '../errors.ts';
+import { undici } from '../io/undici.ts';
 
 const TIMEOUT_MS = 30_000;
 
@@ -11,6 +11,7 @@ const TIMEOUT_MS = 30_000;
 export async function askRelay(config: Config, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> {
   const socketPath = join(config.data_dir, CONTROL_SOCKET);
   if (!existsSync(socketPath)) return undefined;
+  const { Agent, request } = undici();
   const agent = new Agent({ connect: { socketPath } });
   try {
     const response = await request(`http://localhost${path}`, {

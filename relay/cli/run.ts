@@ -1,17 +1,19 @@
 import { join } from 'node:path';
-import { AdminServer } from '../admin/server.ts';
+import type { ReloadAnswer } from '../admin/api/relay.ts';
 import { TokenFile } from '../admin/tokens.ts';
 import type { Config } from '../config/config.ts';
-import type { ConfigChange } from '../config/difference.ts';
-import { describeError } from '../errors.ts';
-import { Relay } from '../runtime/relay.ts';
-import { RelayLog } from '../telemetry/logger.ts';
+import { describeError, RelayError } from '../errors.ts';
+import { giveBackMemory } from '../io/memory.ts';
+import { Relay, type Reloaded } from '../runtime/relay.ts';
+import { type Log, RelayLog } from '../telemetry/logger.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode } from './command.ts';
 import { commandConfig } from './config-file.ts';
 
 /** How long an orderly end may take. Container platforms kill after 10 to 30 s. */
 const STOP_DEADLINE_MS = 8_000;
+/** When all that starting takes is done. */
+const SETTLED_MS = 1_000;
 
 export const relayCommand = defineCommand({
   name: 'run',
@@ -33,43 +35,42 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   const log = relayLog.root;
   const metrics = new Metrics().withProcess();
   const fatal = new AbortController();
-  const relay = await Relay.start(config, { clock, random, log, metrics, onFatal: () => fatal.abort() });
-  const reload = async (): Promise<ConfigChange[]> => {
-    const next = commandConfig(file, context);
-    relayLog.level = next.log.level;
-    const changes = await relay.reload(next);
-    tellChanges(changes, log);
-    return changes;
-  };
-  const tokens = new TokenFile(join(config.data_dir, 'tokens.json'), { clock, random });
-  const admin = new AdminServer({
-    listen: config.admin.listen,
-    dataFolder: config.data_dir,
-    relay,
-    tokens,
-    metrics,
-    log,
-    reload,
-  });
+  let reload: (() => Promise<ReloadAnswer>) | undefined;
+  // From the first moment on: what nobody listens for ends the process.
   const endReload = context.onReload(() => {
+    if (reload === undefined) return log.warn('told to read the config again while starting; nothing was done');
     reload().catch((error: unknown) =>
       log.error('the new config was not taken over', { reason: describeError(error) }),
     );
   });
+  using _ = { [Symbol.dispose]: endReload };
+  const starting = Relay.start(config, { clock, random, log, metrics, onFatal: () => fatal.abort() });
+  starting.catch(() => undefined);
+  // Loaded while the journal opens in its thread.
+  const { AdminServer } = await import('../admin/server.ts');
+  const relay = await starting;
+  reload = async () => {
+    const next = commandConfig(file, context);
+    const reloaded = await relay.reload(next);
+    relayLog.level = next.log.level;
+    return tellReload(reloaded, log);
+  };
+  const admin = new AdminServer({
+    listen: config.admin.listen,
+    hosts: config.admin.hosts,
+    dataFolder: config.data_dir,
+    relay,
+    tokens: new TokenFile(join(config.data_dir, 'tokens.json'), { clock, random }),
+    metrics,
+    log,
+    reload,
+  });
   try {
-    const address = await admin.start();
-    log.info('ready', {
-      version: context.version,
-      admin: `http://${address}`,
-      data_dir: config.data_dir,
-      inputs: [...relay.inputs.values()].map((input) => `${input.name} ${input.type} ${input.address}`),
-      endpoints: [...relay.endpoints.values()].map(
-        (endpoint) => `${endpoint.name} ${endpoint.address ?? endpoint.type}`,
-      ),
-    });
+    tellReady(relay, await admin.start(), context.version, log);
+    const settled = clock.after(SETTLED_MS, giveBackMemory);
     await aborted(AbortSignal.any([signal, fatal.signal]));
+    settled.cancel();
   } finally {
-    endReload();
     await relay.stop(STOP_DEADLINE_MS);
     await admin.stop();
     log.info('stopped');
@@ -77,13 +78,32 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   return fatal.signal.aborted ? 1 : 0;
 }
 
-function tellChanges(changes: readonly ConfigChange[], log: RelayLog['root']): void {
+function tellReady(relay: Relay, address: string, version: string, log: Log): void {
+  log.info('ready', {
+    version,
+    admin: `http://${address}`,
+    data_dir: relay.config.data_dir,
+    inputs: [...relay.inputs.values()].map((input) => `${input.name} ${input.type} ${input.address}`),
+    endpoints: [...relay.endpoints.values()].map((endpoint) => `${endpoint.name} ${endpoint.address ?? endpoint.type}`),
+  });
+}
+
+/** Throws `RELOAD_INCOMPLETE`, naming what works on as it was. */
+function tellReload({ changes, failures }: Reloaded, log: Log): ReloadAnswer {
+  const failed = new Set(failures.map(({ part, name }) => `${part} ${name}`));
   for (const { part, name, change, options, takesEffect } of changes) {
+    if (failed.has(`${part} ${name}`)) continue;
     const fields = { part, name, change, options, takes_effect: takesEffect };
     if (takesEffect === 'restart') log.warn('a setting changed that counts from the next start', fields);
     else log.info('the config changed', fields);
   }
   if (changes.length === 0) log.info('the config was read again; nothing changed');
+  if (failures.length === 0) return { changes };
+  const sentences = failures.map(
+    ({ part, name, error, restored }) =>
+      `${part} ${name}: ${describeError(error)} (${restored ? 'it works on as it was' : 'IT DOES NOT WORK NOW'})`,
+  );
+  throw new RelayError('RELOAD_INCOMPLETE', `taken over but for ${sentences.join('; ')}`);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -6,8 +6,8 @@ import { syslog } from '../inputs/syslog/index.ts';
 import { file } from '../outputs/file/index.ts';
 import { logInsight } from '../outputs/loginsight/index.ts';
 import { logstash } from '../outputs/logstash/index.ts';
-import { syslog as syslogOutput } from '../outputs/syslog/index.ts';
 import { stdout } from '../outputs/stdout/index.ts';
+import { syslog as syslogOutput } from '../outputs/syslog/index.ts';
 
 /** The components that a config may name. An argument everywhere, so that tests bring small ones of their own. */
 export interface Registry {

@@ -137,6 +137,14 @@ const adminOptions = z
       .default('127.0.0.1:8686')
       .describe('Address of the console, the API, the metrics and the health pages: `host:port`.')
       .meta({ examples: ['127.0.0.1:8686', '[::1]:8686'] }),
+    hosts: z
+      .array(z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, 'a host name such as "relay.corp", without port'))
+      .max(100)
+      .default([])
+      .describe(
+        'Names by which people reach the console, beside `localhost` and addresses. A request to another name is ' +
+          'refused, so that no web site can pose as the console.',
+      ),
   })
   .prefault({})
   .describe('The console and the API.');

@@ -1,15 +1,18 @@
 import { Acceptor } from '../accept/acceptor.ts';
-import { isStored, type Config, type ConfiguredEndpoint, type ConfiguredInput } from '../config/config.ts';
+import { isStored, type Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
-import { Endpoint } from '../delivery/endpoint.ts';
+import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
-import type { Clock } from '../io/clock.ts';
+import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, JournalLimits } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { InputHost } from './input-host.ts';
+import { changeOver, type ChangeFailure } from './changeover.ts';
+import { Endpoints, refuseToForget } from './endpoints.ts';
+import type { InputHost } from './input-host.ts';
+import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { readStatus, type RelayStatus } from './status.ts';
@@ -26,6 +29,17 @@ export interface RelayWorld {
 /** How long `accept` waits on a journal that takes nothing, before the sender is told to come back. */
 const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
+/** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
+const INPUT_STOP_MS = 3_000;
+const JOURNAL_CLOSE_MS = 5_000;
+const RETIREMENT_INTERVAL_MS = 1_000;
+
+/** What a reload did. */
+export interface Reloaded {
+  /** What differed, also where it could not be changed. */
+  readonly changes: readonly ConfigChange[];
+  readonly failures: readonly ChangeFailure[];
+}
 
 /** The whole relay: built from a config, started and stopped in order, changed while it runs. */
 export class Relay {
@@ -34,11 +48,12 @@ export class Relay {
   readonly startedMs: number;
   readonly #world: RelayWorld;
   readonly #acceptor: Acceptor;
-  readonly #inputs = new Map<string, InputHost>();
-  readonly #endpoints = new Map<string, Endpoint>();
+  readonly #inputs: Inputs;
+  readonly #endpoints: Endpoints;
+  #retirements: Timer | undefined;
   #config: Config;
   #stopping = false;
-  #reloading: Promise<unknown> = Promise.resolve();
+  #changing: Promise<unknown> = Promise.resolve();
 
   private constructor(config: Config, world: RelayWorld, journal: Journal, events: RelayEvents) {
     this.#config = config;
@@ -55,6 +70,14 @@ export class Relay {
       receiptsWindowMs: Math.max(1_000, config.journal.receipts_window_ms),
       patienceMs: PATIENCE_MS,
     });
+    this.#inputs = new Inputs({
+      acceptor: this.#acceptor,
+      clock: world.clock,
+      random: world.random,
+      log: world.log,
+      isStored: (dataset) => isStored(config.store, dataset),
+    });
+    this.#endpoints = new Endpoints({ ...world, journal, events });
   }
 
   /**
@@ -92,9 +115,10 @@ export class Relay {
     try {
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
-      await opened.#warnOfForgottenCursors();
-      for (const endpoint of config.endpoints) await opened.#startEndpoint(endpoint);
-      await Promise.all(config.inputs.map((input) => opened.#startInput(input)));
+      await opened.#endpoints.warnOfForgotten(config.endpoints);
+      for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
+      await opened.#inputs.startAll(config.inputs);
+      opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
     } catch (error) {
       await opened.stop(0);
@@ -111,11 +135,11 @@ export class Relay {
   }
 
   get inputs(): ReadonlyMap<string, InputHost> {
-    return this.#inputs;
+    return this.#inputs.hosts;
   }
 
   get endpoints(): ReadonlyMap<string, Endpoint> {
-    return this.#endpoints;
+    return this.#endpoints.running;
   }
 
   get acceptor(): Acceptor {
@@ -133,7 +157,7 @@ export class Relay {
     if (this.events.journalFull !== '') reasons.push(this.events.journalFull);
     if (this.events.damagedRecords > 0 || this.events.salvages > 0)
       reasons.push(`the journal was damaged: ${this.events.damagedRecords} records were set aside`);
-    for (const [name, endpoint] of this.#endpoints) {
+    for (const [name, endpoint] of this.#endpoints.running) {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
@@ -146,136 +170,76 @@ export class Relay {
 
   /**
    * Takes over a new config while running. Throws, and changes nothing, where an endpoint would go that is still owed records. Returns
-   * what changed, and what of it waits for the next start.
+   * what changed, what of it waits for the next start, and what could not be changed and so is as it was.
    */
-  reload(config: Config): Promise<ConfigChange[]> {
-    const run = this.#reloading.then(() => this.#reload(config));
-    this.#reloading = run.catch(() => undefined);
-    return run;
+  reload(config: Config): Promise<Reloaded> {
+    return this.#inTurn(() => this.#reload(config));
   }
 
-  /** Ends in order and within `deadlineMs`: inputs, what they received, deliveries, journal. */
+  /** Ends in order and in bounded time: inputs, what they received, deliveries, journal. What takes longer is left where it is. */
   async stop(deadlineMs: number): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
+    this.#retirements?.cancel();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
-    await Promise.all([...this.#inputs.values()].map((input) => input.stop()));
+    await this.#within(left(), this.#changing, 'a reload');
+    await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
-    await Promise.all(
-      [...this.#endpoints.values()].map((endpoint) => endpoint.stop(Math.min(left(), ENDPOINT_STOP_MS))),
-    );
-    await this.journal.close();
+    await this.#endpoints.stopAll(Math.min(left(), ENDPOINT_STOP_MS));
+    await this.#within(JOURNAL_CLOSE_MS, this.journal.close(), 'the journal');
   }
 
-  async #reload(config: Config): Promise<ConfigChange[]> {
-    const changes = configDifference(this.#config, config);
-    await this.#refuseToForget(config, changes);
-    this.journal.configure(limitsOf(config));
-    for (const { part, name, change } of changes) {
-      if (part === 'endpoint') await this.#changeEndpoint(config, name, change);
-      else if (part === 'input') await this.#changeInput(config, name, change);
-    }
-    this.#config = config;
-    return changes;
+  /** Waits for a part of the end that must not hold up the rest. Never rejects. */
+  async #within(deadlineMs: number, work: Promise<unknown>, what: string): Promise<void> {
+    const { clock, log } = this.#world;
+    const enough = new AbortController();
+    const outcome = await Promise.race([
+      work.then(
+        () => 'done',
+        (error: unknown) => describeError(error),
+      ),
+      sleep(clock, deadlineMs, enough.signal).then(() => 'it took too long'),
+    ]);
+    enough.abort();
+    if (outcome !== 'done') log.warn('a part of the relay did not end in order', { what, reason: outcome });
   }
 
-  async #refuseToForget(config: Config, changes: readonly ConfigChange[]): Promise<void> {
+  async #reload(config: Config): Promise<Reloaded> {
+    if (this.#stopping) throw new RelayError('ADMIN_UNREACHABLE', 'the relay is stopping');
+    const before = this.#config;
+    const changes = configDifference(before, config);
     const removed = changes.filter(({ part, change }) => part === 'endpoint' && change === 'removed');
-    if (removed.length === 0) return;
-    const cursors = await this.journal.cursors();
-    const owed = removed.flatMap(({ name }) => {
-      const backlog = cursors.find((cursor) => cursor.endpoint === name)?.backlogRecords ?? 0;
-      return backlog > 0 ? [`${name} (${backlog} records)`] : [];
-    });
-    if (owed.length > 0) {
-      throw new RelayError(
-        'ENDPOINT_HAS_BACKLOG',
-        `${config.file} no longer names endpoints that are still owed records: ${owed.join(', ')}. ` +
-          'Put them back with `retire: drain` to deliver these first, or `retire: discard` to give them up',
-      );
+    if (removed.length > 0) {
+      const gone = new Set(removed.map(({ name }) => name));
+      refuseToForget((await this.journal.cursors()).filter(({ endpoint }) => gone.has(endpoint)));
     }
-  }
-
-  async #changeEndpoint(config: Config, name: string, change: ConfigChange['change']): Promise<void> {
-    const running = this.#endpoints.get(name);
-    this.#endpoints.delete(name);
-    await running?.stop(ENDPOINT_STOP_MS);
-    const configured = config.endpoints.find((endpoint) => endpoint.name === name);
-    if (change === 'removed' || configured === undefined) await this.journal.removeCursor(name);
-    else await this.#startEndpoint(configured);
-  }
-
-  async #changeInput(config: Config, name: string, change: ConfigChange['change']): Promise<void> {
-    const running = this.#inputs.get(name);
-    this.#inputs.delete(name);
-    await running?.stop();
-    const configured = config.inputs.find((input) => input.name === name);
-    if (change !== 'removed' && configured !== undefined) await this.#startInput(configured, running);
-  }
-
-  async #startEndpoint({ name, definition, options, delivery }: ConfiguredEndpoint): Promise<void> {
-    if (delivery.retire === 'discard') {
-      await this.journal.removeCursor(name);
-      this.#world.log.warn('endpoint is retired; what it was owed is given up', { endpoint: name });
-      return;
-    }
-    const endpoint = await Endpoint.start(
-      {
-        name,
-        match: delivery.match,
-        paused: delivery.paused,
-        startAt: delivery.start_at,
-        backoffMinMs: delivery.backoff_min_ms,
-        backoffMaxMs: delivery.backoff_max_ms,
-        downAfterMs: delivery.down_after_ms,
-        reminderIntervalMs: delivery.reminder_interval_ms,
-        drainRecordsPerSecondMax: delivery.drain_records_per_s_max,
-        resendRecords: delivery.resend_records,
-        deadLettersMax: delivery.dead_letters_max,
-        untilSeq: delivery.retire === 'drain' ? this.journal.nextSeq : undefined,
-      },
-      definition,
-      options,
-      { ...this.#world, journal: this.journal, events: this.events },
+    this.journal.configure(limitsOf(config));
+    const endpoints = await changeOver(
+      this.#endpoints,
+      'endpoint',
+      { before: before.endpoints, after: config.endpoints },
+      changes,
     );
-    this.#endpoints.set(name, endpoint);
+    const inputs = await changeOver(this.#inputs, 'input', { before: before.inputs, after: config.inputs }, changes);
+    this.#config = { ...config, inputs: inputs.inEffect, endpoints: endpoints.inEffect };
+    return { changes, failures: [...endpoints.failures, ...inputs.failures] };
   }
 
-  async #startInput(configured: ConfiguredInput, before?: InputHost): Promise<void> {
-    const host = new InputHost(
-      configured,
-      {
-        acceptor: this.#acceptor,
-        clock: this.#world.clock,
-        random: this.#world.random,
-        log: this.#world.log,
-        isStored: (dataset) => isStored(this.#config.store, dataset),
-      },
-      before?.counters,
+  #finishRetired(): void {
+    this.#inTurn(() => (this.#stopping ? Promise.resolve() : this.#endpoints.finishRetired())).catch((error: unknown) =>
+      this.#world.log.warn('an endpoint could not be retired yet', { reason: describeError(error) }),
     );
-    await host.start();
-    this.#inputs.set(configured.name, host);
   }
 
-  /** Cursors without an endpoint hold the journal's records back for ever; somebody must decide about them. */
-  async #warnOfForgottenCursors(): Promise<void> {
-    const named = new Set(this.#config.endpoints.map((endpoint) => endpoint.name));
-    for (const cursor of await this.journal.cursors()) {
-      if (named.has(cursor.endpoint)) continue;
-      if (cursor.backlogRecords === 0) {
-        await this.journal.removeCursor(cursor.endpoint);
-        continue;
-      }
-      this.#world.log.error('an endpoint that the config does not name is still owed records', {
-        endpoint: cursor.endpoint,
-        backlog_records: cursor.backlogRecords,
-        advice: 'put it back with `retire: drain` or `retire: discard`',
-      });
-    }
+  /** What changes the relay's parts happens one after the other. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#changing.then(work);
+    this.#changing = run.catch(() => undefined);
+    return run;
   }
 
   #noteGap(records: number, firstSeq: number): void {

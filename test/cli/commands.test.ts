@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
-import { commands } from '../../relay/cli/commands.ts';
+import { loadCommands } from '../../relay/cli/commands.ts';
 import { CliHarness } from '../support/cli-harness.ts';
+
+const commands = await loadCommands([]);
+
+test('a command is loaded alone where it is named, and all are for the help', async () => {
+  for (const { name } of commands)
+    expect((await loadCommands([name, '--help'])).map((command) => command.name)).toEqual([name]);
+  for (const word of ['help', '--help', 'statsu', 'toString'])
+    expect(await loadCommands([word])).toHaveLength(commands.length);
+});
 
 test('no two commands have one name', () => {
   expect(new Set(commands.map(({ name }) => name)).size).toBe(commands.length);

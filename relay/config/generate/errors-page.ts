@@ -32,6 +32,8 @@ const explanations: Readonly<Record<ErrorCode, string>> = {
   OUTPUT_REFUSED_RECORD: 'The endpoint refused one record for good. It goes to the dead letters with the reason.',
   OUTPUT_PROTOCOL: 'The endpoint answered something that its protocol does not know. Is it what the config says it is?',
   ADMIN_UNREACHABLE: 'A command could not reach the running relay. Does it run, and is `admin.listen` the same?',
+  RELOAD_INCOMPLETE:
+    'A part of the new config could not be put to work, and is as it was before. The rest of it is in effect.',
   ENDPOINT_HAS_BACKLOG: 'An endpoint that still has records waiting is not removed unless that is asked for.',
   ENDPOINT_UNKNOWN: 'There is no endpoint of this name in the config.',
 };

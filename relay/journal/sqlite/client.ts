@@ -166,6 +166,8 @@ export class SqliteJournal implements Journal {
   }
 
   async cursors(): Promise<Cursor[]> {
+    // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
+    if (this.#reader === undefined) return this.#callWriter('cursors');
     await this.#callWriter('settle');
     return this.#readingThread().call('cursors');
   }

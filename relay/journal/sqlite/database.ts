@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { RelayError, describeError } from '../../errors.ts';
@@ -23,7 +23,7 @@ const CACHE_KIB = 8_192;
  */
 export function openForWriting(directory: string, sync: 'full' | 'normal'): Sqlite {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const database = new Database(join(directory, JOURNAL_FILE));
+  const database = new Database(ownFile(join(directory, JOURNAL_FILE)));
   try {
     // Both must be set before the first table is made, and hold for the file's life.
     database.pragma(`page_size = ${PAGE_BYTES}`);
@@ -42,6 +42,18 @@ export function openForWriting(directory: string, sync: 'full' | 'normal'): Sqli
     database.close();
     throw error;
   }
+}
+
+/** The file, made where it is missing, for its owner alone. SQLite gives the files that it makes beside it the same mode. */
+function ownFile(file: string): string {
+  // Not opened where it is there: closing it would end the locks that this process may hold on it.
+  if (!existsSync(file)) closeSync(openSync(file, 'a', 0o600));
+  try {
+    chmodSync(file, 0o600);
+  } catch {
+    // It belongs to somebody else, who decides.
+  }
+  return file;
 }
 
 /** Opens the journal for reading beside whoever writes it. Throws `JOURNAL_UNUSABLE` where there is none. */
@@ -94,7 +106,7 @@ export function lockDirectory(directory: string): Sqlite {
 }
 
 function takeLock(directory: string): Sqlite {
-  const lock = new Database(join(directory, LOCK_FILE), { timeout: 0 });
+  const lock = new Database(ownFile(join(directory, LOCK_FILE)), { timeout: 0 });
   try {
     lock.pragma('journal_mode = DELETE');
     lock.pragma('locking_mode = EXCLUSIVE');

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
 import { nodeName } from '../../record/event-id.ts';
@@ -9,13 +8,7 @@ import type { JournalIdentity } from '../journal.ts';
 import type { Sqlite } from './database.ts';
 
 const FILE = 'identity.json';
-
-const identitySchema = z.object({
-  node: z.string(),
-  relayId: z.uuid(),
-  bootSeconds: z.int(),
-  nextSeq: z.int().default(1),
-});
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface Kept extends JournalIdentity {
   /** The place of the next record when this was written. */
@@ -59,11 +52,25 @@ function readFile(directory: string): Kept | undefined {
 }
 
 function parse(text: string): Kept | undefined {
+  let value: unknown;
   try {
-    return identitySchema.parse(JSON.parse(text));
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  // By hand: the schema library would cost this thread more memory than all else in it.
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (!('node' in value && 'relayId' in value && 'bootSeconds' in value)) return undefined;
+  const { node, relayId, bootSeconds } = value;
+  if (typeof node !== 'string' || typeof relayId !== 'string' || !UUID.test(relayId)) return undefined;
+  if (typeof bootSeconds !== 'number' || !Number.isSafeInteger(bootSeconds)) return undefined;
+  const nextSeq = 'nextSeq' in value ? value.nextSeq : 1;
+  return {
+    node,
+    relayId,
+    bootSeconds,
+    nextSeq: typeof nextSeq === 'number' && Number.isSafeInteger(nextSeq) ? nextSeq : 1,
+  };
 }
 
 function writeFile(directory: string, identity: Kept): void {

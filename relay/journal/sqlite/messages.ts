@@ -36,6 +36,7 @@ export interface WriterCalls {
   removeCursor(endpoint: string): void;
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
   setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome;
+  cursors(): Cursor[];
   receipts(): string[];
   settle(): void;
   close(): void;

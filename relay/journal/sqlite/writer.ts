@@ -1,7 +1,7 @@
 import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
-import type { JournalIdentity, JournalLimits, Progress } from '../journal.ts';
+import type { Cursor, JournalIdentity, JournalLimits, Progress } from '../journal.ts';
 import { isDamage, lockDirectory, writeError, type Sqlite } from './database.ts';
 import { readHead } from './head.ts';
 import { keepIdentity, takeIdentity } from './identity.ts';
@@ -9,6 +9,7 @@ import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, 
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from './progress.ts';
+import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { Store } from './store.ts';
 
@@ -188,6 +189,17 @@ export class Writer implements WriterCalls {
     });
     if (this.#salvagedMs !== salvagedMs) return 'salvaged';
     return gone > 0 ? 'set_aside' : 'gone';
+  }
+
+  /** Where the endpoints are, for a start: after it, whoever asks disturbs only the reading thread. */
+  cursors(): Cursor[] {
+    this.settle();
+    const reader = new Reader(this.#options.directory);
+    try {
+      return reader.cursors();
+    } finally {
+      reader.close();
+    }
   }
 
   receipts(): string[] {

@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import { RelayError } from '../../errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import { connect } from '../../io/connect.ts';
@@ -6,6 +6,7 @@ import type { EndpointAddress } from '../../io/endpoint-url.ts';
 import { formatAddress } from '../../io/listen-url.ts';
 import { networkError } from '../../io/network-error.ts';
 import type { TlsClientFiles } from '../../io/tls-files.ts';
+import { undici } from '../../io/undici.ts';
 
 export interface HttpClientOptions {
   readonly address: EndpointAddress;
@@ -105,7 +106,7 @@ export class HttpClient {
   #open(): Pool {
     const { address, tls, clock, connectionsMax, connectTimeoutMs } = this.#options;
     const { scheme, host, port } = address;
-    return new Pool(`${scheme}://${this.#name}`, {
+    return new (undici().Pool)(`${scheme}://${this.#name}`, {
       connections: connectionsMax,
       pipelining: 1,
       allowH2: false,

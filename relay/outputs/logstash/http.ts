@@ -1,9 +1,10 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { Client, type Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import type { Delivery, DeliveryLimits, Output } from '../../component/output.ts';
 import { RelayError } from '../../errors.ts';
 import { networkError } from '../../io/network-error.ts';
+import { undici } from '../../io/undici.ts';
 import { givenUp, openSocket, type Target } from './target.ts';
 
 export interface HttpOptions {
@@ -103,7 +104,7 @@ export class HttpOutput implements Output {
     const { target } = this.#options;
     const scheme = target.tls === undefined ? 'http' : 'https';
     const host = target.host.includes(':') ? `[${target.host}]` : target.host;
-    return new Client(`${scheme}://${host}:${target.port}`, {
+    return new (undici().Client)(`${scheme}://${host}:${target.port}`, {
       pipelining: 1,
       // The time for the whole answer is ours to keep.
       headersTimeout: 0,
