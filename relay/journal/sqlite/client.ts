@@ -14,16 +14,17 @@ import type {
 import type {
   DamagedRange,
   FromWriter,
-  ReaderCalls,
+  ReaderThreadCalls,
   ToldProgress,
   ToWriter,
-  WireRead,
+  SentRead,
   WriterCalls,
   WriterOptions,
   WriterReady,
 } from './messages.ts';
 import { joinProgress } from './progress.ts';
-import { ReadAhead } from './read-ahead.ts';
+import { Borrower } from './lent-memory.ts';
+import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { startWorker, Thread, wireError } from './thread.ts';
 
@@ -60,7 +61,8 @@ export class SqliteJournal implements Journal {
   /** Moves of cursors that the writer has not been told of yet. */
   readonly #progress = new Map<string, Progress>();
   #progressTimer: Timer | undefined;
-  #reader: Thread<ReaderCalls> | undefined;
+  #reader: Thread<ReaderThreadCalls> | undefined;
+  #borrower = new Borrower();
   #nextSeq: number;
   #closed = false;
 
@@ -130,8 +132,10 @@ export class SqliteJournal implements Journal {
     if (recent !== undefined) return recent;
     const known = this.#ahead.take(fromSeq);
     if (known !== undefined) return this.#give(known);
-    const found = await this.#readingThread().call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
-    const [first, ...rest] = found;
+    const thread = this.#readingThread();
+    const borrower = this.#borrower;
+    const sent = await thread.call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
+    const [first, ...rest] = sent.map((item) => borrowed(item, thread, borrower));
     if (first === undefined) return undefined;
     this.#ahead.keep(rest);
     return this.#give(first);
@@ -240,24 +244,18 @@ export class SqliteJournal implements Journal {
     this.#writer.worker.postMessage(message);
   }
 
-  #readingThread(): Thread<ReaderCalls> {
+  #readingThread(): Thread<ReaderThreadCalls> {
     // One that has failed is not asked again.
     if (this.#reader?.ended === true) this.#reader = undefined;
-    this.#reader ??= new Thread<ReaderCalls>(startWorker('reader', { directory: this.#directory }));
+    if (this.#reader === undefined) {
+      this.#reader = new Thread<ReaderThreadCalls>(startWorker('reader', { directory: this.#directory }));
+      this.#borrower = new Borrower();
+    }
     return this.#reader;
   }
 
-  async #give(found: WireRead): Promise<Batch> {
-    if (found.kind === 'damaged') return this.#giveUp(found);
-    return {
-      firstSeq: found.firstSeq,
-      records: found.records,
-      lines: Buffer.from(found.lines.buffer, found.lines.byteOffset, found.lines.byteLength),
-      datasets: found.datasets,
-      receivedFirstMs: found.receivedFirstMs,
-      receivedLastMs: found.receivedLastMs,
-      release: () => {},
-    };
+  #give(found: Found): Batch | Promise<never> {
+    return 'lines' in found ? found : this.#giveUp(found);
   }
 
   #endReader(): void {
@@ -313,4 +311,23 @@ export class SqliteJournal implements Journal {
         return;
     }
   }
+}
+
+/** What the reading thread sent, as those take it who deliver it. */
+function borrowed(item: SentRead, thread: Thread<ReaderThreadCalls>, borrower: Borrower): Found {
+  if (item.kind === 'damaged') return item;
+  const { lent, firstSeq, records, datasets, receivedFirstMs, receivedLastMs } = item;
+  let held = true;
+  return {
+    firstSeq,
+    records,
+    datasets,
+    receivedFirstMs,
+    receivedLastMs,
+    lines: borrower.open(lent),
+    release: () => {
+      if (held) thread.tell('giveBack', lent.id);
+      held = false;
+    },
+  };
 }
