@@ -167,12 +167,12 @@ export class SqliteJournal implements Journal {
 
   async cursors(): Promise<Cursor[]> {
     await this.#callWriter('settle');
-    return this.#readingThread().call('cursors');
+    return this.#ask((reader) => reader.call('cursors'));
   }
 
   async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
     await this.#callWriter('settle');
-    return this.#readingThread().call('deadLetters', endpoint, limit);
+    return this.#ask((reader) => reader.call('deadLetters', endpoint, limit));
   }
 
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): Promise<number> {
@@ -184,7 +184,7 @@ export class SqliteJournal implements Journal {
   }
 
   stats(): Promise<JournalStats> {
-    return this.#readingThread().call('stats');
+    return this.#ask((reader) => reader.call('stats'));
   }
 
   configure(limits: JournalLimits): void {
@@ -256,6 +256,17 @@ export class SqliteJournal implements Journal {
       receivedLastMs: found.receivedLastMs,
       release: () => {},
     };
+  }
+
+  /** Asks the reading thread; where it meets damage, the writer sees to it first. */
+  async #ask<T>(question: (reader: Thread<ReaderCalls>) => Promise<T>): Promise<T> {
+    try {
+      return await question(this.#readingThread());
+    } catch (error) {
+      const damaged = error instanceof RelayError && error.code === 'JOURNAL_DAMAGED';
+      if (!damaged || !(await this.#callWriter('repair'))) throw error;
+      return question(this.#readingThread());
+    }
   }
 
   #endReader(): void {

@@ -9,6 +9,7 @@ import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, 
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from './progress.ts';
+import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { Store } from './store.ts';
 
@@ -188,6 +189,19 @@ export class Writer implements WriterCalls {
     });
     if (this.#salvagedMs !== salvagedMs) return 'salvaged';
     return gone > 0 ? 'set_aside' : 'gone';
+  }
+
+  repair(): boolean {
+    const reader = new Reader(this.#options.directory);
+    try {
+      reader.stats();
+      reader.cursors();
+      return false;
+    } catch (error) {
+      return isDamage(error) && this.#startAfresh(error);
+    } finally {
+      reader.close();
+    }
   }
 
   receipts(): string[] {
