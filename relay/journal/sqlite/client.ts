@@ -173,12 +173,12 @@ export class SqliteJournal implements Journal {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
     if (this.#reader === undefined) return this.#callWriter('cursors');
     await this.#callWriter('settle');
-    return this.#readingThread().call('cursors');
+    return this.#ask((reader) => reader.call('cursors'));
   }
 
   async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
     await this.#callWriter('settle');
-    return this.#readingThread().call('deadLetters', endpoint, limit);
+    return this.#ask((reader) => reader.call('deadLetters', endpoint, limit));
   }
 
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): Promise<number> {
@@ -190,7 +190,7 @@ export class SqliteJournal implements Journal {
   }
 
   stats(): Promise<JournalStats> {
-    return this.#readingThread().call('stats');
+    return this.#ask((reader) => reader.call('stats'));
   }
 
   configure(limits: JournalLimits): void {
@@ -256,6 +256,17 @@ export class SqliteJournal implements Journal {
 
   #give(found: Found): Batch | Promise<never> {
     return 'lines' in found ? found : this.#giveUp(found);
+  }
+
+  /** Asks the reading thread; where it meets damage, the writer sees to it first. */
+  async #ask<T>(question: (reader: Thread<ReaderCalls>) => Promise<T>): Promise<T> {
+    try {
+      return await question(this.#readingThread());
+    } catch (error) {
+      const damaged = error instanceof RelayError && error.code === 'JOURNAL_DAMAGED';
+      if (!damaged || !(await this.#callWriter('repair'))) throw error;
+      return question(this.#readingThread());
+    }
   }
 
   #endReader(): void {

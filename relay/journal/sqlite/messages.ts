@@ -38,6 +38,8 @@ export interface WriterCalls {
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
   setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome;
   cursors(): Cursor[];
+  /** Looks whether what the reader says of damage is so, and begins a fresh file if it is. True where it did. */
+  repair(): boolean;
   receipts(): string[];
   settle(): void;
   close(): void;

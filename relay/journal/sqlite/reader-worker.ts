@@ -1,6 +1,7 @@
 /** The thread that reads the journal for whoever is behind. What it does is in `reader.ts`; here it is given its messages. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { RelayError, describeError } from '../../errors.ts';
+import { isDamage } from './database.ts';
 import { Lender } from './lent-memory.ts';
 import type { SentRead, ToReader, WireRead } from './messages.ts';
 import { Reader } from './reader.ts';
@@ -20,7 +21,7 @@ port.on('message', ({ id, method, args }: ToReader) => {
     port.postMessage({ kind: 'reply', id, value: method === 'read' ? (value as WireRead[]).map(lend) : value });
     if (method === 'close') port.close();
   } catch (error) {
-    const code = error instanceof RelayError ? error.code : 'JOURNAL_UNREADABLE';
+    const code = error instanceof RelayError ? error.code : isDamage(error) ? 'JOURNAL_DAMAGED' : 'JOURNAL_UNREADABLE';
     port.postMessage({ kind: 'reply', id, error: { code, message: describeError(error) } });
   }
 });
