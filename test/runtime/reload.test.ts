@@ -57,7 +57,9 @@ test('an input whose new port is taken goes on as it was, the rest of the change
   const { port: taken } = other.address() as AddressInfo;
   await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: { e: memory } });
   const moved = { type: 'syslog', listen: `tcp://127.0.0.1:${taken}` };
-  const wanted = { inputs: { a: moved, b: moved, c: tcp }, endpoints: { e: memory } };
+  const noCertificate = { cert_file: './missing.pem', key_file: './missing.key' };
+  const unreadable = { type: 'syslog', listen: 'tls://127.0.0.1:0', tls: noCertificate };
+  const wanted = { inputs: { a: moved, b: unreadable, c: tcp }, endpoints: { e: memory } };
 
   const { failures } = await running.reload(wanted);
 
@@ -84,7 +86,7 @@ test('an endpoint that is owed records is not forgotten; nothing of such a confi
   await running.send('a', 'one', 'two');
   await expect.poll(() => running.memory.at('f').messages).toEqual(['one', 'two']);
 
-  await expect(running.reload({ inputs: {}, endpoints: { f: memory } })).rejects.toMatchObject({
+  await expect(running.reload({ inputs: { b: tcp }, endpoints: { f: memory } })).rejects.toMatchObject({
     code: 'ENDPOINT_HAS_BACKLOG',
     message: expect.stringContaining('e (2 records)') as string,
   });
@@ -93,7 +95,7 @@ test('an endpoint that is owed records is not forgotten; nothing of such a confi
   running.memory.at('e').behaviour = 'take';
   await expect.poll(() => running.memory.at('e').messages, { timeout: 10_000 }).toEqual(['one', 'two']);
   await expect.poll(async () => (await running.relay.journal.cursors())[0]?.backlogRecords).toBe(0);
-  expect((await running.reload({ inputs: {}, endpoints: { f: memory } })).failures).toEqual([]);
+  expect((await running.reload({ inputs: { b: tcp }, endpoints: { f: memory } })).failures).toEqual([]);
   expect((await running.relay.journal.cursors()).map(({ endpoint }) => endpoint)).toEqual(['f']);
 });
 
@@ -161,20 +163,32 @@ test('dead letters are not lost with their endpoint', async () => {
     message: expect.stringContaining('e (1 dead letters)') as string,
   });
   await running.reload({ inputs: { a: tcp }, endpoints: { e: { ...memory, retire: 'drain' } } });
-  await expect.poll(() => running.loggedAt('error'), { timeout: 5_000 }).toContain(
-    'an endpoint that retires has dead letters; resend or discard them',
-  );
+  await expect
+    .poll(() => running.loggedAt('error'), { timeout: 5_000 })
+    .toContain('an endpoint that retires has dead letters; resend or discard them');
   const letters = await running.relay.journal.deadLetters('e', 10);
-  await running.relay.journal.discardDeadLetters('e', letters.map(({ id }) => id), 'discarded');
+  await running.relay.journal.discardDeadLetters(
+    'e',
+    letters.map(({ id }) => id),
+    'discarded',
+  );
   await expect.poll(() => running.relay.endpoints.has('e'), { timeout: 5_000 }).toBe(false);
 });
 
 test('settings that count from the next start do not half count before', async () => {
-  await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: {} });
+  await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: { e: memory } });
 
-  const { changes } = await running.reload({ inputs: { a: tcp }, endpoints: {}, data_dir: './elsewhere', store: false });
+  const { changes } = await running.reload({
+    inputs: { a: tcp },
+    endpoints: { e: memory },
+    data_dir: './elsewhere',
+    store: false,
+  });
 
-  expect(changes.map(({ name, takesEffect }) => `${name} ${takesEffect}`)).toEqual(['data_dir restart', 'store restart']);
+  expect(changes.map(({ name, takesEffect }) => `${name} ${takesEffect}`)).toEqual([
+    'data_dir restart',
+    'store restart',
+  ]);
   await running.send('a', 'kept');
   await expect.poll(() => running.relay.journal.nextSeq).toBe(2);
   expect((await running.relay.journal.stats()).records).toBe(1);
