@@ -20,6 +20,7 @@ const catalogue = {
 
   JOURNAL_FULL: 'retry',
   JOURNAL_WRITE_FAILED: 'retry',
+  JOURNAL_UNREADABLE: 'retry',
   JOURNAL_UNUSABLE: 'stop',
   JOURNAL_TOO_NEW: 'stop',
   JOURNAL_LOCKED: 'stop',

@@ -142,7 +142,7 @@ export class Endpoint {
     this.#stopping.abort();
     for (const timer of this.#timers) timer.cancel();
     await this.dispatcher.stop(deadlineMs);
-    await Promise.all(this.#outputs.map((output) => output.close()));
+    await Promise.all(this.#outputs.map((output) => this.#close(output)));
   }
 
   /** Tries the address in use now; rejects with what is wrong with it. */
@@ -217,12 +217,14 @@ export class Endpoint {
     this.#current = index;
     this.dispatcher.sendAgain();
     this.#world.events.failedOver(this.name, this.address ?? '');
-    void this.dispatcher.whenAnswered().then(() => this.#closeUnused(left));
+    void this.dispatcher.whenAnswered().then(async () => {
+      // It may be in use again by now.
+      if (left !== this.#outputs[this.#current]) await this.#close(left);
+    });
   }
 
-  async #closeUnused(output: Output): Promise<void> {
-    // It may be in use again by now.
-    if (output === this.#outputs[this.#current]) return;
+  /** Never rejects: one that cannot be closed must not keep the others, or the journal, from it. */
+  async #close(output: Output): Promise<void> {
     try {
       await output.close();
     } catch (error) {

@@ -48,14 +48,8 @@ export interface Journal {
 
 /** What the journal tells while it runs. Whoever opens it decides what to log and to count. */
 export interface JournalEvents {
-  /** A damaged journal was set aside at start, and what could be read of it was taken over. */
-  salvaged(report: {
-    folder: string;
-    reason: string;
-    recordsSaved: number;
-    recordsLost: number;
-    batchesLost: number;
-  }): void;
+  /** A damaged journal was set aside, and what could be read of it was taken over. */
+  salvaged(report: { folder: string; reason: string; recordsSaved: number; recordsLost: number }): void;
   /** Records could not be read and were set aside. */
   damaged(range: { firstSeq: number; records: number; reason: string }): void;
   /** Records were removed to stay within the quota. Of them `owedRecords` had not been taken by every endpoint. */

@@ -42,6 +42,11 @@ export class SenderPlan {
     this.forget();
     const { fields, count } = record;
     if (count > MEMBERS_MAX) return;
+    for (let i = 0; i < count; i++) {
+      const field = fields[i]!;
+      const isPut = field.placed && field !== message && field !== timeField;
+      if ((isPut && nodes[i] === undefined) || (field.known === undefined && hasDot(field))) return;
+    }
     let messageAt = -1;
     let timeAt = -1;
     for (let i = 0; i < count; i++) {
@@ -49,8 +54,6 @@ export class SenderPlan {
       const { key, keyStart, keyEnd } = field;
       if (field === message) messageAt = i;
       else if (field === timeField) timeAt = i;
-      else if (field.placed && nodes[i] === undefined) return;
-      if (field.known === undefined && key.bytes.subarray(keyStart, keyEnd).includes(DOT)) return;
       this.#members[i] = {
         known: field.known,
         key: Uint8Array.from(key.bytes.subarray(keyStart, keyEnd)),
@@ -97,6 +100,11 @@ export class SenderPlan {
     }
     return this.#message < 0 ? undefined : fields[this.#message];
   }
+}
+
+function hasDot({ key, keyStart, keyEnd }: SenderField): boolean {
+  for (let i = keyStart; i < keyEnd; i++) if (key.bytes[i] === DOT) return true;
+  return false;
 }
 
 /** As far as a place depends on it: text, objects, numbers, and all else. */

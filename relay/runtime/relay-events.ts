@@ -136,7 +136,6 @@ export class RelayEvents implements JournalEvents, DeliveryEvents {
       reason: report.reason,
       records_saved: report.recordsSaved,
       records_lost: report.recordsLost,
-      batches_lost: report.batchesLost,
     });
   }
 

@@ -32,6 +32,8 @@ const WINDOW_MS = 60_000;
 const WATCHED_MAX = 1_000;
 /** A value longer than this is cut: what a peer says may be of any length. */
 const VALUE_CHARS_MAX = 1_000;
+/** Of a list so many values are shown. */
+const VALUES_MAX = 20;
 
 interface Watched {
   readonly level: LogLevel;
@@ -90,6 +92,7 @@ export class RelayLog implements AsyncDisposable {
   }
 
   #write(level: LogLevel, message: string, bindings: LogFields, fields: LogFields): void {
+    if (!this.#pino.isLevelEnabled(level)) return;
     const key = `${level} ${message} ${JSON.stringify(bindings)}`;
     let watched = this.#watched.get(key);
     if (watched !== undefined && this.#clock.monotonicMs() - watched.startedMs >= WINDOW_MS) {
@@ -121,9 +124,13 @@ export class RelayLog implements AsyncDisposable {
 
 function cut(fields: LogFields): LogFields {
   return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      typeof value === 'string' && value.length > VALUE_CHARS_MAX ? `${value.slice(0, VALUE_CHARS_MAX)}…` : value,
-    ]),
+    Object.entries(fields).map(([name, value]) => {
+      if (typeof value === 'string') return [name, cutText(value)];
+      return [name, typeof value === 'object' ? value.slice(0, VALUES_MAX).map(cutText) : value];
+    }),
   );
+}
+
+function cutText(text: string): string {
+  return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
 }

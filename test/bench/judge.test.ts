@@ -53,6 +53,10 @@ test('a number beyond all that were sent, or none at all, is unknown', () => {
 test.each([
   ['raw', '[load@32473 seq="000000123456" at="0000000000000042"] hello'],
   ['inside a JSON string', String.raw`{"sd":"[load@32473 seq=\"000000123456\" at=\"0000000000000042\"]"}`],
+  [
+    'behind the same letters by chance',
+    '{"id":"k3f9x2-7gq2m1z-00000seq1","at=":"","sd":"seq=000000123456 at=0000000000000042"}',
+  ],
   ['as JSON fields', '{"load@32473":{"seq":"000000123456","at":"0000000000000042"}}'],
 ])('the numbers of a line are found %s', (_, text) => {
   const bytes = Buffer.from(text);

@@ -69,7 +69,14 @@ const CASE_RUNS: Readonly<Record<Case, CaseRun>> = {
     const cost = `${figure(most.cpu_s_per_million)} processor seconds a million`;
     console.log(`\ngenerator to sink alone: ${figure(most.records_per_s)} records/s, ${cost}`);
     const measure = (contender: Contender) => throughput(bench, contender, records);
-    await run('throughput', ['records_per_s'], 'throughput, JSON over TCP', contenders, repeats, measure);
+    await run(
+      'throughput',
+      ['records_per_s', 'cpu_s_per_million'],
+      'throughput, JSON over TCP',
+      contenders,
+      repeats,
+      measure,
+    );
   },
   async outage(bench, { outageRecords, repeats }, contenders, run) {
     const keepers = contenders.filter(({ keeps }) => keeps);

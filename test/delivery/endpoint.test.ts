@@ -72,15 +72,13 @@ test('an output that cannot be closed harms nobody', async () => {
   const outputs = twoAddresses();
   await using relay = await DeliveryHarness.start({ outputs });
   outputs[0].answer = () => 'down';
-  let refusing = true;
-  outputs[0].close = async () => {
-    if (refusing) throw new Error('cannot close');
-  };
+  outputs[0].close = () => Promise.reject(new Error('cannot close'));
   relay.journal.add(['r1']);
   await relay.clock.advance(1_000);
 
   expect(outputs[1].taken).toEqual(['r1']);
-  refusing = false;
+  await expect(relay.endpoint.stop(0)).resolves.toBeUndefined();
+  expect(outputs[1].closes).toBe(1);
 });
 
 test('an endpoint without records is asked whether it is there, and is told of when it is not', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -293,6 +294,22 @@ describe('over UDP', () => {
     expect(messages(input).map((message) => Number(String(message).slice(0, 3)))).toEqual(
       Array.from({ length: 64 }, (_, n) => n),
     );
+  });
+
+  test('what the kernel had to drop is counted, so that received and lost add up to sent', async () => {
+    const input = await start({ ...udp, receive_buffer_bytes: 65_536 });
+    const sent = 2_000;
+    const sender = `const s = require('node:dgram').createSocket('udp4');
+      let left = ${sent};
+      for (let n = 0; n < ${sent}; n++)
+        s.send('<34>a: ' + 'x'.repeat(1000), ${input.port}, '127.0.0.1', () => --left || s.close());`;
+
+    // Nothing is read while this waits, so the kernel's buffer runs over.
+    execFileSync('node', ['-e', sender]);
+    await input[Symbol.asyncDispose]();
+
+    expect(input.droppedByReason.kernel_buffer_full).toBeGreaterThan(0);
+    expect(input.lines.length + input.droppedByReason.kernel_buffer_full!).toBe(sent);
   });
 
   test('a stop records the datagrams that wait', async () => {

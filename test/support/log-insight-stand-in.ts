@@ -43,6 +43,8 @@ export class LogInsightStandIn implements AsyncDisposable {
   /** The secret that an agent must show next (9.1). */
   secret = 'first-secret';
   connections = 0;
+  /** Texts that the server refuses, and with each the whole request. */
+  readonly poison = new Set<string>();
   /** Says that it took one event less than it did. */
   miscounts = false;
 
@@ -165,6 +167,8 @@ export class LogInsightStandIn implements AsyncDisposable {
     if (json.length > (isNew ? 1_000_000 : 4_000_000)) return { status: 413, body: 'Request Entity Too Large' };
     const events = readEvents(json, form, { nowMs: this.nowMs, isAuthenticated: session !== undefined });
     if (typeof events === 'string') return { status: 400, body: { errorMessage: events } };
+    const bad = events.find((event) => this.poison.has(event.text));
+    if (bad !== undefined) return { status: 400, body: { errorMessage: `Cannot parse ${bad.text}` } };
     this.events.push(...events);
     const taken = events.length - (this.miscounts ? 1 : 0);
     return ok({ status: 'ok', message: 'events ingested', ...(isNew ? { received: taken } : { ingested: taken }) });

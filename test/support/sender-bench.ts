@@ -15,9 +15,9 @@ export class SenderBench {
   readonly #lines: string[] = [];
   readonly #builder: BatchBuilder;
 
-  constructor(changes: Partial<SenderRecordOptions> = {}) {
+  constructor({ slabBytes = 1 << 20, ...changes }: Partial<SenderRecordOptions> & { slabBytes?: number } = {}) {
     this.#builder = new BatchBuilder({
-      pool: new SlabPool({ slabBytes: 1 << 20, idleMax: 2 }),
+      pool: new SlabPool({ slabBytes, idleMax: 2 }),
       idPrefix: eventIdPrefix('testnd', 1),
       firstSeq: 1,
       bytesMax: 512 * 1024,

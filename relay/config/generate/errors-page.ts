@@ -15,6 +15,7 @@ const explanations: Readonly<Record<ErrorCode, string>> = {
   JOURNAL_FULL:
     'The journal has reached `journal.max_bytes` or `journal.min_free_bytes`. Senders wait until there is room.',
   JOURNAL_WRITE_FAILED: 'The disk did not take what was to be written. Nothing was acknowledged; it is tried again.',
+  JOURNAL_UNREADABLE: 'The disk failed while the journal was read. It is tried again.',
   JOURNAL_UNUSABLE: 'The journal cannot be opened. The cause is told with it.',
   JOURNAL_TOO_NEW: 'A newer version of the program has written this journal. Use that version, or an empty `data_dir`.',
   JOURNAL_LOCKED: 'Another relay works on this journal. There can be one for each `data_dir`.',

@@ -20,11 +20,15 @@ const KEY_BYTES_MAX = 512;
 const KEY_BYTES_MIN = 8;
 /** One in so many headers that were not found is kept, so that headers which never come again cost little. */
 const KEPT_ONE_IN = 4;
+/** After so many in a row that were not found, one in so many is kept: senders that write a new header each time have nothing to gain. */
+const COLD_AFTER = 1_024;
+const KEPT_ONE_IN_WHEN_COLD = 64;
 
 /** Remembers the headers that come again and again, at most 1024 of them, so that they are neither parsed nor written field by field. */
 export class HeaderCache {
   readonly #entries: Array<CachedHeader | undefined> = Array.from({ length: SETS * WAYS }, () => undefined);
   #missed = 0;
+  #missedInARow = 0;
   #victim = 0;
 
   /** The header that stands at `start`, if it is known. Something must follow it. */
@@ -34,8 +38,10 @@ export class HeaderCache {
     for (let way = 0; way < WAYS; way++) {
       const entry = this.#entries[first + way];
       if (entry === undefined) return undefined;
-      if (entry.priority === priority && entry.format === format && startsWith(source, start, end, entry.key))
-        return entry;
+      if (entry.priority !== priority || entry.format !== format || !startsWith(source, start, end, entry.key))
+        continue;
+      this.#missedInARow = 0;
+      return entry;
     }
     return undefined;
   }
@@ -43,7 +49,9 @@ export class HeaderCache {
   /** Whether the header of a line that was not found shall be kept. */
   wants(start: number, messageStart: number): boolean {
     const length = messageStart - start;
-    return length > KEY_BYTES_MIN && length <= KEY_BYTES_MAX && this.#missed++ % KEPT_ONE_IN === 0;
+    if (length <= KEY_BYTES_MIN || length > KEY_BYTES_MAX) return false;
+    const oneIn = ++this.#missedInARow > COLD_AFTER ? KEPT_ONE_IN_WHEN_COLD : KEPT_ONE_IN;
+    return this.#missed++ % oneIn === 0;
   }
 
   keep(entry: CachedHeader): void {

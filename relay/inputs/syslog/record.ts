@@ -107,7 +107,11 @@ export class SyslogRecords {
     this.#writeTime(writer, source, header);
     const afterTime = writer.position;
     writeHostAndLog(writer, source, header);
-    if (isLasting(header, writer) && this.#cache.wants(header.timeEnd + 1, header.messageStart))
+    if (
+      header.messageStart < end &&
+      isLasting(header, writer) &&
+      this.#cache.wants(header.timeEnd + 1, header.messageStart)
+    )
       this.#remember(source, header, copyOf(writer.bytes, afterTime, writer.position));
     writer.text(source, header.messageStart, end);
 
@@ -318,7 +322,7 @@ const SECONDS_LENGTH = 19;
 /** The shortest line behind its priority that is worth looking up: a time, a header and a message. */
 const SHORTEST_KNOWN = 40;
 
-/** Whether a header, as it was just written, can stand for all lines that have it. */
+/** Whether a header that a message follows, as it was just written, can stand for all lines that have it. */
 function isLasting(header: SyslogHeader, writer: LineWriter): boolean {
   if (!header.canonical || header.priority < 0 || writer.lossy) return false;
   if (header.format === RFC_3164) return header.time === TIME_LOCAL && header.appEnd > header.appStart;

@@ -1,5 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { platform } from 'node:os';
 import type { DropReason, Input, InputContext } from '../../component/input.ts';
 import { RelayError } from '../../errors.ts';
 import { sleep, type Timer } from '../../io/clock.ts';
@@ -96,7 +97,7 @@ export class SyslogUdpInput implements Input {
     const asked = this.#options.receive_buffer_bytes;
     socket.setRecvBufferSize(asked);
     const reported = socket.getRecvBufferSize();
-    const granted = process.platform === 'linux' ? Math.floor(reported / 2) : reported;
+    const granted = platform() === 'linux' ? Math.floor(reported / 2) : reported;
     if (granted >= asked) return;
     this.#context.log.warn('the kernel grants a smaller receive buffer than asked for', {
       asked_bytes: asked,

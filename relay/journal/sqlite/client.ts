@@ -12,6 +12,7 @@ import type {
   Progress,
 } from '../journal.ts';
 import type {
+  DamagedRange,
   FromWriter,
   ReaderCalls,
   ToldProgress,
@@ -30,6 +31,8 @@ import { startWorker, Thread, wireError } from './thread.ts';
 const RECENT_BYTES_MAX = 32 * 1_048_576;
 /** How much one question to the reading thread may bring. */
 const READ_BYTES_MAX = 2 * 1_048_576;
+/** Slabs that the writer remembers. */
+const KNOWN_SLABS_MAX = 128;
 /** How long a cursor's move may wait before the writer is told. */
 const PROGRESS_DELAY_MS = 20;
 
@@ -69,7 +72,11 @@ export class SqliteJournal implements Journal {
     this.identity = { node: ready.node, relayId: ready.relayId, bootSeconds: ready.bootSeconds };
     writer.worker.on('message', (message: FromWriter) => this.#receive(message));
     writer.worker.on('error', (error) => events.failed(error));
+    writer.worker.on('exit', () => {
+      if (!this.#closed) events.failed(new RelayError('JOURNAL_CLOSED', 'its thread ended by itself'));
+    });
     if (ready.salvage !== undefined) events.salvaged(ready.salvage);
+    if (ready.missing !== undefined) events.damaged(ready.missing);
   }
 
   /** Opens or makes the journal in a directory. Throws `JOURNAL_LOCKED`, `JOURNAL_TOO_NEW` or `JOURNAL_UNUSABLE`. */
@@ -100,8 +107,7 @@ export class SqliteJournal implements Journal {
       batch: {
         firstSeq: batch.firstSeq,
         records: batch.records,
-        shared: this.#isKnownSlab(batch.slab.id) ? undefined : batch.slab.shared,
-        slabId: batch.slab.id,
+        ...this.#memoryOf(batch),
         bytes: batch.bytes,
         receivedFirstMs: batch.receivedFirstMs,
         receivedLastMs: batch.receivedLastMs,
@@ -118,8 +124,7 @@ export class SqliteJournal implements Journal {
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
   }
 
-  async read(seq: number): Promise<Batch | undefined> {
-    const fromSeq = this.#ahead.after(seq);
+  async read(fromSeq: number): Promise<Batch | undefined> {
     if (fromSeq >= this.#nextSeq) return undefined;
     const recent = this.#recent.read(fromSeq);
     if (recent !== undefined) return recent;
@@ -194,14 +199,19 @@ export class SqliteJournal implements Journal {
     await this.#reader?.call('close').catch(() => undefined);
     await this.#callWriter('close');
     await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
+    // The end of a request that never came: nothing of it was kept.
+    const closed = new RelayError('JOURNAL_CLOSED', 'the journal is closed');
+    for (const { reject } of this.#appending.splice(0)) reject(closed);
   }
 
   /** Shared memory costs the receiving thread each time it is sent, so a slab of the pool is sent once. */
-  #isKnownSlab(id: number | undefined): boolean {
-    if (id === undefined) return false;
-    if (this.#knownSlabs.has(id)) return true;
-    this.#knownSlabs.add(id);
-    return false;
+  #memoryOf({ slab }: BuiltBatch): { shared: SharedArrayBuffer | undefined; slabId: number | undefined } {
+    if (slab.id !== undefined && this.#knownSlabs.has(slab.id)) return { shared: undefined, slabId: slab.id };
+    // The writer keeps those that it knows for ever, so they must not become many.
+    if (slab.id === undefined || this.#knownSlabs.size >= KNOWN_SLABS_MAX)
+      return { shared: slab.shared, slabId: undefined };
+    this.#knownSlabs.add(slab.id);
+    return { shared: slab.shared, slabId: slab.id };
   }
 
   /** Cursors move with every delivery; the writer is told of several moves at once. */
@@ -231,17 +241,14 @@ export class SqliteJournal implements Journal {
   }
 
   #readingThread(): Thread<ReaderCalls> {
+    // One that has failed is not asked again.
+    if (this.#reader?.ended === true) this.#reader = undefined;
     this.#reader ??= new Thread<ReaderCalls>(startWorker('reader', { directory: this.#directory }));
     return this.#reader;
   }
 
   async #give(found: WireRead): Promise<Batch> {
-    if (found.kind === 'damaged') {
-      this.#events.damaged(found);
-      this.#ahead.skip(found.firstSeq, endSeq(found));
-      await this.#callWriter('setAsideBatch', found.firstSeq, found.reason).catch(() => undefined);
-      throw new RelayError('JOURNAL_DAMAGED', `records ${found.firstSeq} to ${endSeq(found) - 1}: ${found.reason}`);
-    }
+    if (found.kind === 'damaged') return this.#giveUp(found);
     return {
       firstSeq: found.firstSeq,
       records: found.records,
@@ -251,6 +258,23 @@ export class SqliteJournal implements Journal {
       receivedLastMs: found.receivedLastMs,
       release: () => {},
     };
+  }
+
+  #endReader(): void {
+    void this.#reader?.worker.terminate();
+    this.#reader = undefined;
+  }
+
+  /** Has the writer look for itself, and set aside what it cannot read either. Always rejects. */
+  async #giveUp({ firstSeq, records, reason }: DamagedRange): Promise<never> {
+    const outcome = await this.#callWriter('setAsideDamage', firstSeq, records, reason);
+    if (outcome === 'readable') {
+      // A passing fault; or the reading thread has something wrong in its memory, so it is begun anew.
+      this.#endReader();
+      throw new RelayError('JOURNAL_UNREADABLE', `records from ${firstSeq} on could not be read: ${reason}`);
+    }
+    if (outcome === 'set_aside') this.#events.damaged({ firstSeq, records, reason });
+    throw new RelayError('JOURNAL_DAMAGED', `records ${firstSeq} to ${firstSeq + records - 1}: ${reason}`);
   }
 
   #receive(message: FromWriter): void {
@@ -274,6 +298,11 @@ export class SqliteJournal implements Journal {
         return;
       case 'full':
         this.#events.full(message.full, message.reason);
+        return;
+      case 'salvaged':
+        // It still has the damaged files open.
+        this.#endReader();
+        this.#events.salvaged(message.report);
         return;
       case 'inconsistent':
         this.#events.inconsistent(message.endpoint, message.detail);

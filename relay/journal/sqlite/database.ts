@@ -1,4 +1,4 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { RelayError, describeError } from '../../errors.ts';
@@ -95,6 +95,17 @@ function migrate(database: Sqlite): void {
  */
 export function lockDirectory(directory: string): Sqlite {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    return takeLock(directory);
+  } catch (cause) {
+    if (!isDamage(cause)) throw cause;
+    // The file holds nothing. One that is not SQLite's is nobody's lock.
+    rmSync(join(directory, LOCK_FILE), { force: true });
+    return takeLock(directory);
+  }
+}
+
+function takeLock(directory: string): Sqlite {
   const lock = new Database(ownFile(join(directory, LOCK_FILE)), { timeout: 0 });
   try {
     lock.pragma('journal_mode = DELETE');
@@ -103,12 +114,11 @@ export function lockDirectory(directory: string): Sqlite {
     return lock;
   } catch (cause) {
     lock.close();
+    if (!(cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY'))) throw cause;
     throw new RelayError(
       'JOURNAL_LOCKED',
       `another spillway is running on ${directory}; stop it, or give this one a data_dir of its own`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }
@@ -118,6 +128,16 @@ const DAMAGE_CODES = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT'];
 /** True where SQLite says that the file's content is broken, not that the disk or the caller is at fault. */
 export function isDamage(error: unknown): boolean {
   return error instanceof Database.SqliteError && DAMAGE_CODES.some((code) => error.code.startsWith(code));
+}
+
+/** How long a reader may keep the write-ahead log from being emptied: a read takes a few milliseconds. */
+const TRUNCATE_PATIENCE_MS = 100;
+
+/** Folds the write-ahead log into the file and empties it, unless readers keep it. Throws what the disk says. */
+export function truncateWal(database: Sqlite): void {
+  database.pragma(`busy_timeout = ${TRUNCATE_PATIENCE_MS}`);
+  database.pragma('wal_checkpoint(TRUNCATE)');
+  database.pragma('busy_timeout = 5000');
 }
 
 /** What SQLite threw while writing, in the catalogue's words. */

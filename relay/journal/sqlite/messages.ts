@@ -35,11 +35,22 @@ export interface WriterCalls {
   openCursor(endpoint: string, startAt: 'first' | 'end'): void;
   removeCursor(endpoint: string): void;
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
-  setAsideBatch(firstSeq: number, reason: string): void;
+  setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome;
   cursors(): Cursor[];
   receipts(): string[];
   settle(): void;
   close(): void;
+}
+
+/**
+ * What the writer made of damage that the reader found: set aside now or before, not found there, or all of the journal had to be
+ * written anew.
+ */
+export type DamageOutcome = 'set_aside' | 'gone' | 'readable' | 'salvaged';
+
+/** A batch whose memory the writer has. */
+export interface HeldBatch extends WireBatch {
+  readonly shared: SharedArrayBuffer;
 }
 
 export interface ToldProgress {
@@ -64,15 +75,22 @@ export interface WriterReady {
   readonly relayId: string;
   readonly bootSeconds: number;
   readonly salvage: SalvageReport | undefined;
+  /** Records that were there at the last stop and are not any more. */
+  readonly missing: DamagedRange | undefined;
 }
 
-/** What was found when a damaged journal was set aside at start. */
+export interface DamagedRange {
+  readonly firstSeq: number;
+  readonly records: number;
+  readonly reason: string;
+}
+
+/** What was found when a damaged journal was set aside. */
 export interface SalvageReport {
   readonly folder: string;
   readonly reason: string;
   readonly recordsSaved: number;
   readonly recordsLost: number;
-  readonly batchesLost: number;
 }
 
 export interface WireError {
@@ -87,6 +105,7 @@ export type FromWriter =
   | { readonly kind: 'refused'; readonly batches: number; readonly error: WireError }
   | { readonly kind: 'reply'; readonly id: number; readonly value?: unknown; readonly error?: WireError }
   | { readonly kind: 'reclaimed'; readonly firstSeq: number; readonly records: number; readonly owedRecords: number }
+  | { readonly kind: 'salvaged'; readonly report: SalvageReport }
   | { readonly kind: 'inconsistent'; readonly endpoint: string; readonly detail: string }
   | { readonly kind: 'full'; readonly full: boolean; readonly reason: string };
 
@@ -109,7 +128,7 @@ export type WireRead =
       readonly receivedFirstMs: number;
       readonly receivedLastMs: number;
     }
-  | { readonly kind: 'damaged'; readonly firstSeq: number; readonly records: number; readonly reason: string };
+  | ({ readonly kind: 'damaged' } & DamagedRange);
 
 export type ToReader = {
   readonly kind: 'call';

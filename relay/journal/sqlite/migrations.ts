@@ -3,10 +3,11 @@
  *
  * - `batch`: one row a batch. `payload` comes last, so that the columns before it are read without it. `hash_of` says what
  *   `payload_hash` was made of: the record lines ('lines', small batches, which are merged later) or the payload as it stands
- *   here ('payload', large ones). `members` is there once small batches were merged: pairs of (records, bytes), in order.
+ *   here ('payload', large ones). `summary_hash` is made of all other columns but the payload. `members` is there once small batches were merged: pairs of (records, bytes), in order.
  * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
  *   come into it when they are merged; until then they are few, and at the end.
- * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole.
+ * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole. An empty
+ *   `chain_after` stands for one that nobody knows: what stood there could not be read. `gap_hash` is made of the other columns.
  */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly string[] = [
     members BLOB,
     payload_hash BLOB NOT NULL,
     chain_hash BLOB NOT NULL,
+    summary_hash BLOB NOT NULL,
     payload BLOB NOT NULL
   ) STRICT;
   CREATE INDEX batch_summary ON batch (first_seq, records, line_bytes, payload_bytes, received_first_ms, received_last_ms);
@@ -50,7 +52,8 @@ export const MIGRATIONS: readonly string[] = [
     reason TEXT NOT NULL,
     at_ms INTEGER NOT NULL,
     chain_before BLOB NOT NULL,
-    chain_after BLOB NOT NULL
+    chain_after BLOB NOT NULL,
+    gap_hash BLOB NOT NULL
   ) STRICT;
 
   CREATE TABLE cursor (

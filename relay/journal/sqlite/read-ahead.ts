@@ -7,8 +7,6 @@ const KEPT_BYTES_MAX = 16 * 1_048_576;
 /** What the reading thread brought beyond what was asked for: the next question, most likely. */
 export class ReadAhead {
   readonly #kept = new Map<number, WireRead>();
-  /** Places that could not be read, for as long as this process lives: each leads to the place after it. */
-  readonly #skips: { readonly firstSeq: number; readonly endSeq: number }[] = [];
   #bytes = 0;
 
   keep(found: readonly WireRead[]): void {
@@ -28,18 +26,6 @@ export class ReadAhead {
     const item = this.#kept.get(fromSeq);
     if (item !== undefined) this.#drop(fromSeq, item);
     return item;
-  }
-
-  /** Remembers a place that cannot be read. */
-  skip(firstSeq: number, end: number): void {
-    this.#skips.push({ firstSeq, endSeq: end });
-  }
-
-  /** Where to go on from a place that is known to be unreadable. */
-  after(fromSeq: number): number {
-    let seq = fromSeq;
-    for (const skip of this.#skips) if (seq >= skip.firstSeq && seq < skip.endSeq) seq = skip.endSeq;
-    return seq;
   }
 
   #drop(firstSeq: number, item: WireRead): void {

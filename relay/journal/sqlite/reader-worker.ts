@@ -18,7 +18,7 @@ port.on('message', ({ id, method, args }: ToReader) => {
     port.postMessage({ kind: 'reply', id, value }, transfer);
     if (method === 'close') port.close();
   } catch (error) {
-    const code = error instanceof RelayError ? error.code : 'JOURNAL_DAMAGED';
+    const code = error instanceof RelayError ? error.code : 'JOURNAL_UNREADABLE';
     port.postMessage({ kind: 'reply', id, error: { code, message: describeError(error) } });
   }
 });

@@ -1,24 +1,13 @@
 import { statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeError } from '../../errors.ts';
 import type { Cursor, DeadLetter, JournalStats } from '../journal.ts';
-import { contentHash } from './chain.ts';
-import { decodePayload } from './codec.ts';
-import { JOURNAL_FILE, openForReading, type Sqlite, type Statement } from './database.ts';
+import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
+import { JOURNAL_FILE, isDamage, openForReading, type Sqlite, type Statement } from './database.ts';
+import { holes, type Place } from './gaps.ts';
 import { readHead } from './head.ts';
-import type { ReaderCalls, WireRead } from './messages.ts';
-
-interface BatchRow {
-  readonly first_seq: number;
-  readonly records: number;
-  readonly line_bytes: number;
-  readonly received_first_ms: number;
-  readonly received_last_ms: number;
-  readonly datasets: string;
-  readonly encoding: string;
-  readonly hash_of: string;
-  readonly payload_hash: Buffer;
-  readonly payload: Buffer;
-}
+import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
+import { Joining, wireBatch } from './wire-batch.ts';
 
 const SMALL_BYTES = 32_768;
 /** Neighbouring small batches are handed over as one of about this size. */
@@ -30,25 +19,32 @@ export class Reader implements ReaderCalls {
   readonly #database: Sqlite;
   readonly #before: Statement;
   readonly #from: Statement;
+  readonly #gaps: Statement;
+  /** Of the row decoded last. */
+  #lines: Buffer = Buffer.alloc(0);
 
   constructor(directory: string) {
     this.#directory = directory;
     this.#database = openForReading(directory);
-    const columns = `first_seq, records, line_bytes, received_first_ms, received_last_ms, datasets, encoding, hash_of,
-      payload_hash, payload`;
     this.#before = this.#database
-      .prepare(
-        'SELECT first_seq FROM batch INDEXED BY batch_summary WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
-      )
+      .prepare('SELECT first_seq FROM batch NOT INDEXED WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1')
       .pluck();
     this.#from = this.#database.prepare(
-      `SELECT ${columns} FROM batch WHERE first_seq >= ? AND first_seq + records > ? AND first_seq < ? ORDER BY first_seq`,
+      `SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq >= ? AND first_seq < ? ORDER BY first_seq`,
+    );
+    this.#gaps = this.#database.prepare(
+      'SELECT first_seq, records FROM gap WHERE first_seq < @to AND first_seq + records > @from ORDER BY first_seq',
     );
   }
 
+  /** See `ReaderCalls.read`. All of it is of one moment: the writer may merge or remove batches at any time. */
   read(fromSeq: number, endSeq: number, bytesMax: number): WireRead[] {
+    return this.consistently(() => this.#read(fromSeq, endSeq, bytesMax));
+  }
+
+  #read(fromSeq: number, endSeq: number, bytesMax: number): WireRead[] {
     const found: WireRead[] = [];
-    let start = Number(this.#before.get(fromSeq) ?? fromSeq);
+    let seq = fromSeq;
     let bytes = 0;
     let joining: Joining | undefined;
     const finishJoin = (): void => {
@@ -56,43 +52,55 @@ export class Reader implements ReaderCalls {
       joining = undefined;
     };
     try {
-      for (const row of this.#from.iterate(start, fromSeq, endSeq) as IterableIterator<BatchRow>) {
-        start = row.first_seq;
-        const lines = verifiedLines(row);
-        if (typeof lines === 'string') {
+      const start = Number(this.#before.get(fromSeq) ?? fromSeq);
+      for (const row of this.#from.iterate(start, endSeq) as IterableIterator<BatchRow>) {
+        // The batch before the place may end before it, too.
+        if (row.first_seq < fromSeq && row.first_seq + row.records <= fromSeq) continue;
+        const damage = (row.first_seq > seq && this.#unexplained(seq, row.first_seq)) || this.#decode(row);
+        if (damage) {
           finishJoin();
-          found.push({ kind: 'damaged', firstSeq: row.first_seq, records: row.records, reason: lines });
-          break;
+          return [...found, { kind: 'damaged', ...damage }];
         }
         if (joining !== undefined && (joining.endSeq !== row.first_seq || row.line_bytes >= SMALL_BYTES)) finishJoin();
         if (row.line_bytes < SMALL_BYTES) {
           joining ??= new Joining(row);
-          joining.add(row, lines);
+          joining.add(row, this.#lines);
           if (joining.bytes >= JOINED_BYTES) finishJoin();
         } else {
-          found.push(wireBatch(row, lines));
+          found.push(wireBatch(row, this.#lines));
         }
+        seq = row.first_seq + row.records;
         bytes += row.line_bytes;
         if (bytes >= bytesMax) break;
       }
+      finishJoin();
+      const missing = found.length === 0 ? this.#unexplained(fromSeq, endSeq) : undefined;
+      return missing === undefined ? found : [{ kind: 'damaged', ...missing }];
     } catch (error) {
-      // The row that SQLite itself cannot read: the caller sets it aside by its place, which the summary index may still know.
-      if (found.length === 0 && joining === undefined) return [this.#unreadable(fromSeq, error)];
+      if (!isDamage(error)) throw error;
+      finishJoin();
+      // SQLite cannot read on. What came before it is good; what is damaged here the writer has to find out.
+      if (found.length > 0) return found;
+      return [{ kind: 'damaged', firstSeq: fromSeq, records: 0, reason: describeError(error) }];
     }
-    finishJoin();
-    return found;
   }
 
-  #unreadable(fromSeq: number, error: unknown): WireRead {
-    const row = this.#database
-      .prepare(
-        `SELECT first_seq, records FROM batch INDEXED BY batch_summary WHERE first_seq + records > ? AND first_seq >= ?
-         ORDER BY first_seq LIMIT 1`,
-      )
-      .get(fromSeq, Number(this.#before.get(fromSeq) ?? fromSeq)) as { first_seq: number; records: number } | undefined;
-    if (row === undefined) throw error;
-    const reason = error instanceof Error ? error.message : 'unreadable';
-    return { kind: 'damaged', firstSeq: row.first_seq, records: row.records, reason };
+  /** Puts a row's lines into `#lines`; returns what is wrong with a row that is damaged. */
+  #decode(row: BatchRow): DamagedRange | undefined {
+    try {
+      this.#lines = intactLines(row);
+      return undefined;
+    } catch (error) {
+      return { firstSeq: row.first_seq, records: row.records, reason: describeError(error) };
+    }
+  }
+
+  /** The first records between two places that are neither there nor marked as gone. */
+  #unexplained(fromSeq: number, toSeq: number): DamagedRange | undefined {
+    const [hole] = holes(this.#gaps.all({ from: fromSeq, to: toSeq }) as Place[], fromSeq, toSeq);
+    return hole === undefined
+      ? undefined
+      : { firstSeq: hole.first_seq, records: hole.records, reason: 'they are not in the journal any more' };
   }
 
   cursors(): Cursor[] {
@@ -181,74 +189,5 @@ export class Reader implements ReaderCalls {
 
   #size(suffix: string): number {
     return statSync(join(this.#directory, JOURNAL_FILE + suffix), { throwIfNoEntry: false })?.size ?? 0;
-  }
-}
-
-/** The lines of a row whose content has its hash; else what is wrong with it. */
-function verifiedLines(row: BatchRow): Buffer | string {
-  try {
-    const lines = decodePayload(row.payload, row.encoding, row.line_bytes);
-    if (contentHash(row.hash_of === 'lines' ? lines : row.payload).equals(row.payload_hash)) return lines;
-    return 'its content does not have its hash';
-  } catch (error) {
-    return error instanceof Error ? error.message : 'unreadable';
-  }
-}
-
-function wireBatch(row: BatchRow, lines: Buffer): WireRead {
-  return {
-    kind: 'batch',
-    firstSeq: row.first_seq,
-    records: row.records,
-    lines: ownBytes(lines),
-    datasets: JSON.parse(row.datasets) as Record<string, number>,
-    receivedFirstMs: row.received_first_ms,
-    receivedLastMs: row.received_last_ms,
-  };
-}
-
-/** Bytes that have their ArrayBuffer for themselves, so that it can be handed to another thread. */
-function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-    ? new Uint8Array(bytes.buffer)
-    : new Uint8Array(bytes);
-}
-
-/** Small neighbouring batches on their way to become one. */
-class Joining {
-  readonly #first: BatchRow;
-  readonly #parts: Buffer[] = [];
-  readonly #datasets: Record<string, number> = {};
-  #records = 0;
-  #lastMs = 0;
-  bytes = 0;
-
-  constructor(first: BatchRow) {
-    this.#first = first;
-  }
-
-  get endSeq(): number {
-    return this.#first.first_seq + this.#records;
-  }
-
-  add(row: BatchRow, lines: Buffer): void {
-    this.#parts.push(lines);
-    this.#records += row.records;
-    this.bytes += row.line_bytes;
-    this.#lastMs = row.received_last_ms;
-    for (const [name, count] of Object.entries(JSON.parse(row.datasets) as Record<string, number>))
-      this.#datasets[name] = (this.#datasets[name] ?? 0) + count;
-  }
-
-  finish(): WireRead {
-    return {
-      kind: 'batch',
-      firstSeq: this.#first.first_seq,
-      records: this.#records,
-      lines: new Uint8Array(Buffer.concat(this.#parts)),
-      datasets: this.#datasets,
-      receivedFirstMs: this.#first.received_first_ms,
-      receivedLastMs: this.#lastMs,
-    };
   }
 }

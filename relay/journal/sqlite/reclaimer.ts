@@ -2,7 +2,7 @@ import { statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { JournalLimits } from '../journal.ts';
-import { JOURNAL_FILE, type Sqlite, type Statement } from './database.ts';
+import { JOURNAL_FILE, truncateWal, type Sqlite, type Statement } from './database.ts';
 import type { Gaps } from './gaps.ts';
 
 /** Batches removed in one transaction, so that no writer waits long. */
@@ -77,6 +77,15 @@ export class Reclaimer {
     if (free - incomingBytes < freeBytesMin)
       return `the disk has ${free} bytes left, less than journal.min_free_bytes (${freeBytesMin})`;
     return undefined;
+  }
+
+  /** The same, once the write-ahead log was folded into the file. Readers under way are not waited for. */
+  shortageAfterCheckpoint(incomingBytes: number): string | undefined {
+    const shortage = this.shortage(incomingBytes);
+    if (shortage === undefined || this.#walBytes() === 0) return shortage;
+    truncateWal(this.#database);
+    this.#freeReadMs = Number.NEGATIVE_INFINITY;
+    return this.shortage(incomingBytes);
   }
 
   /** Removes some of the oldest batches, as the policy allows. Undefined where there is nothing that may go. Within a transaction. */

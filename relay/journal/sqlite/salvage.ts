@@ -1,108 +1,109 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describeError } from '../../errors.ts';
-import { contentHash } from './chain.ts';
-import { decodePayload } from './codec.ts';
+import { BATCH_COLUMNS, columnValues, intactLines, type BatchRow } from './batch-row.ts';
 import { JOURNAL_FILE, type Sqlite } from './database.ts';
-import type { SalvageReport } from './messages.ts';
-
-interface Row {
-  readonly first_seq: number;
-  readonly records: number;
-  readonly line_bytes: number;
-  readonly encoding: string;
-  readonly hash_of: string;
-  readonly payload_hash: Buffer;
-  readonly payload: Buffer;
-}
+import { gapHash, type GapRow } from './gaps.ts';
 
 /** Rows tried one after the other beyond a place that cannot be read, before the rest is given up. */
 const PROBES_MAX = 64;
+/** Batches copied in one transaction. */
+const BATCHES_PER_STEP = 64;
+const TABLES = ['setting', 'cursor', 'dead_letter', 'stream', 'receipt', 'batch_stream', 'damaged'] as const;
 
-/**
- * Copies what can be read of a damaged journal into a fresh one: every batch whose content still has its hash, the cursors, the dead
- * letters. The damaged files stay where they were put; nothing here writes to them.
- */
-export function salvage({ folder, into, reason }: { folder: string; into: Sqlite; reason: unknown }): SalvageReport {
-  const report = { folder, reason: describeError(reason), recordsSaved: 0, recordsLost: 0, batchesLost: 0 };
-  let damaged: Sqlite;
-  try {
-    damaged = new Database(join(folder, JOURNAL_FILE), { readonly: true });
-  } catch {
-    return report;
-  }
-  try {
-    into.exec('BEGIN IMMEDIATE');
-    for (const table of ['setting', 'cursor', 'dead_letter', 'stream', 'receipt', 'gap', 'batch_stream'])
-      copyTable(damaged, into, table);
-    copyBatches(damaged, into, report);
-    into.exec('COMMIT');
-  } catch (error) {
-    if (into.inTransaction) into.exec('ROLLBACK');
-    report.reason += `; salvage stopped: ${describeError(error)}`;
-  } finally {
-    damaged.close();
-  }
-  return report;
+interface Findings {
+  recordsSaved: number;
+  /** Why the copying stopped before its end. */
+  stopped: string;
 }
 
-function copyTable(from: Sqlite, into: Sqlite, table: string): void {
+/**
+ * Copies what can be read of a damaged journal into a fresh one: every batch that is as it was written, the cursors, the dead letters.
+ * The damaged files stay where they were put; nothing here writes to them.
+ */
+export function salvage({ folder, into }: { folder: string; into: Sqlite }): Findings {
+  const findings: Findings = { recordsSaved: 0, stopped: '' };
+  let damaged: Sqlite | undefined;
+  try {
+    damaged = new Database(join(folder, JOURNAL_FILE), { readonly: true });
+    for (const table of TABLES) copyTable(damaged, into, table);
+    copyGaps(damaged, into);
+    copyBatches(damaged, into, findings);
+  } catch (error) {
+    if (into.inTransaction) into.exec('ROLLBACK');
+    findings.stopped = describeError(error);
+  } finally {
+    damaged?.close();
+  }
+  return findings;
+}
+
+function copyTable(from: Sqlite, into: Sqlite, table: (typeof TABLES)[number]): void {
+  into.exec('BEGIN IMMEDIATE');
   try {
     const rows = from.prepare(`SELECT * FROM ${table}`).iterate() as IterableIterator<Record<string, unknown>>;
     let insert: Database.Statement | undefined;
     for (const row of rows) {
+      const names = Object.keys(row);
       insert ??= into.prepare(
-        `INSERT OR IGNORE INTO ${table} (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row)
-          .map(() => '?')
-          .join(', ')})`,
+        `INSERT OR IGNORE INTO ${table} (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
       );
       insert.run(...Object.values(row));
     }
   } catch {
-    // What was read before the damage stays; the caller's report says that there was damage.
+    // What was read before the damage stays; the report says that there was damage.
   }
+  into.exec('COMMIT');
 }
 
-function copyBatches(
-  from: Sqlite,
-  into: Sqlite,
-  report: { recordsSaved: number; recordsLost: number; batchesLost: number },
-): void {
-  const next = from.prepare(
-    'SELECT first_seq, records FROM batch INDEXED BY batch_summary WHERE first_seq >= ? ORDER BY first_seq LIMIT 1',
+function copyGaps(from: Sqlite, into: Sqlite): void {
+  into.exec('BEGIN IMMEDIATE');
+  try {
+    const insert = into.prepare('INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+    for (const gap of from.prepare('SELECT * FROM gap').iterate() as IterableIterator<GapRow & { gap_hash: Buffer }>)
+      if (gapHash(gap).equals(gap.gap_hash)) insert.run(...Object.values(gap));
+  } catch {
+    // As with the other tables: what was read stays.
+  }
+  into.exec('COMMIT');
+}
+
+function copyBatches(from: Sqlite, into: Sqlite, findings: Findings): void {
+  // The index and the table are separate trees: where one is broken the other may still tell what comes next.
+  const heads = ['INDEXED BY batch_summary', 'NOT INDEXED'].map((how) =>
+    from.prepare(`SELECT first_seq, records FROM batch ${how} WHERE first_seq >= ? ORDER BY first_seq LIMIT 1`),
   );
-  const nextRow = from.prepare(
-    'SELECT first_seq, records FROM batch NOT INDEXED WHERE first_seq >= ? ORDER BY first_seq LIMIT 1',
+  const row = from.prepare(`SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq = ?`);
+  const insert = into.prepare(
+    `INSERT OR IGNORE INTO batch (${BATCH_COLUMNS}) VALUES (${BATCH_COLUMNS.replaceAll(/\w+/g, '?')})`,
   );
-  const row = from.prepare('SELECT * FROM batch NOT INDEXED WHERE first_seq = ?');
-  let insert: Database.Statement | undefined;
+  let step = 0;
   let lastRecords = 1;
+  into.exec('BEGIN IMMEDIATE');
   for (let seq = 0, probes = 0; probes < PROBES_MAX;) {
-    // The index and the table are separate trees: where one is broken the other may still tell what comes next.
-    const head = tryGet(next, seq) ?? tryGet(nextRow, seq);
-    if (head === 'end') return;
+    const found = heads.map((statement) => tryGet(statement, seq));
+    // The nearer of the two: the farther one may have lost what lies between.
+    const head = found
+      .filter((one) => one !== undefined && one !== 'end')
+      .toSorted((a, b) => a.first_seq - b.first_seq)[0];
     if (head === undefined) {
+      if (found.every((one) => one === 'end')) break;
       seq += lastRecords;
       probes++;
       continue;
     }
     probes = 0;
-    lastRecords = head.records;
-    const found = readRow(row, head.first_seq);
-    if (found === undefined) {
-      report.recordsLost += head.records;
-      report.batchesLost++;
-    } else {
-      insert ??= into.prepare(
-        `INSERT OR IGNORE INTO batch (${Object.keys(found).join(', ')}) VALUES (${Object.keys(found)
-          .map(() => '?')
-          .join(', ')})`,
-      );
-      insert.run(...Object.values(found));
-      report.recordsSaved += head.records;
+    lastRecords = Math.max(1, head.records);
+    const intact = readRow(row, head.first_seq);
+    if (intact !== undefined) {
+      insert.run(...columnValues(intact, intact.payload));
+      findings.recordsSaved += intact.records;
     }
-    seq = head.first_seq + Math.max(1, head.records);
+    // A damaged summary must not lead past what follows it.
+    seq = head.first_seq + (intact?.records ?? 1);
+    if (++step % BATCHES_PER_STEP === 0) into.exec('COMMIT; BEGIN IMMEDIATE');
   }
+  into.exec('COMMIT');
 }
 
 function tryGet(
@@ -117,12 +118,12 @@ function tryGet(
   }
 }
 
-function readRow(statement: Database.Statement, firstSeq: number): Row | undefined {
+function readRow(statement: Database.Statement, firstSeq: number): BatchRow | undefined {
   try {
-    const row = statement.get(firstSeq) as Row | undefined;
+    const row = statement.get(firstSeq) as BatchRow | undefined;
     if (row === undefined) return undefined;
-    const lines = decodePayload(row.payload, row.encoding, row.line_bytes);
-    return contentHash(row.hash_of === 'lines' ? lines : row.payload).equals(row.payload_hash) ? row : undefined;
+    intactLines(row);
+    return row;
   } catch {
     return undefined;
   }

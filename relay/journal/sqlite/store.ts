@@ -1,10 +1,11 @@
 import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Progress } from '../journal.ts';
+import { BATCH_COLUMNS, columnValues, type BatchRow } from './batch-row.ts';
 import { contentHash, nextLink } from './chain.ts';
 import { encodePayload } from './codec.ts';
 import type { Sqlite, Statement } from './database.ts';
-import type { WireBatch } from './messages.ts';
+import type { HeldBatch } from './messages.ts';
 import { Gaps } from './gaps.ts';
 import { readHead } from './head.ts';
 import { TailMerger } from './tail-merger.ts';
@@ -20,6 +21,11 @@ export interface StoreOptions {
   readonly receiptsWindowMs: number;
 }
 
+export interface StoreMark {
+  readonly nextSeq: number;
+  readonly chainHead: Buffer;
+}
+
 /**
  * The writing side of the journal: every change of its tables is a method here. Synchronous, for the thread that owns the
  * connection. Methods that write expect an open transaction, except where they say otherwise.
@@ -30,8 +36,8 @@ export class Store {
   readonly #merger: TailMerger;
   readonly #gaps: Gaps;
   readonly #streamIds = new Map<string, number>();
-  /** The memory of the slabs that have been seen, by their ids. */
-  readonly #slabs = new Map<number, SharedArrayBuffer>();
+  /** Where the cursors stand, should the file turn out to be unreadable. */
+  readonly #cursorSeqs = new Map<string, number>();
   #nextSeq: number;
   #chainHead: Buffer;
 
@@ -48,9 +54,7 @@ export class Store {
     this.database = database;
     this.#options = options;
     this.#insertBatch = database.prepare(
-      `INSERT INTO batch (first_seq, records, line_bytes, payload_bytes, received_first_ms, received_last_ms, event_first_ms,
-         event_last_ms, transient, datasets, streams, streams_cut, encoding, hash_of, payload_hash, chain_hash, payload)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO batch (${BATCH_COLUMNS}) VALUES (${BATCH_COLUMNS.replaceAll(/\w+/g, '?')})`,
     );
     this.#insertStream = database.prepare('INSERT INTO stream (name) VALUES (?)');
     this.#selectStream = database.prepare('SELECT id FROM stream WHERE name = ?').pluck();
@@ -71,6 +75,18 @@ export class Store {
       this.#indexStreams(firstSeq, streams),
     );
     ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
+    this.rememberCursors();
+  }
+
+  get cursorSeqs(): ReadonlyMap<string, number> {
+    return this.#cursorSeqs;
+  }
+
+  /** To be called after cursors were made or removed. */
+  rememberCursors(): void {
+    this.#cursorSeqs.clear();
+    const rows = this.database.prepare('SELECT endpoint, seq FROM cursor').all() as { endpoint: string; seq: number }[];
+    for (const { endpoint, seq } of rows) this.#cursorSeqs.set(endpoint, seq);
   }
 
   get nextSeq(): number {
@@ -81,8 +97,8 @@ export class Store {
     return this.#chainHead;
   }
 
-  /** Inserts batches that follow the last one without a gap. `commit` or `rollBack` must follow. */
-  append(batches: readonly WireBatch[]): void {
+  /** Inserts batches that follow the last one without a gap. */
+  append(batches: readonly HeldBatch[]): void {
     let seq = this.#nextSeq;
     let link = this.#chainHead;
     for (const batch of batches) {
@@ -96,42 +112,36 @@ export class Store {
     this.#chainHead = link;
   }
 
-  #insert(batch: WireBatch, previous: Buffer): Buffer {
+  #insert(batch: HeldBatch, previous: Buffer): Buffer {
     if (batch.records === 0) return previous;
-    const lines = this.#linesOf(batch);
+    const lines = Buffer.from(batch.shared, 0, batch.bytes);
     const payload = encodePayload(lines, this.#options.compressionLevel);
     const small = batch.bytes < SMALL_BATCH_BYTES;
     const hash = contentHash(small ? lines : payload.bytes);
     const link = nextLink(previous, { firstSeq: batch.firstSeq, records: batch.records, hash });
-    this.#insertBatch.run(
-      batch.firstSeq,
-      batch.records,
-      batch.bytes,
-      payload.bytes.length,
-      batch.receivedFirstMs,
-      batch.receivedLastMs,
-      batch.eventFirstMs,
-      batch.eventLastMs,
-      batch.transient ? 1 : 0,
-      JSON.stringify(batch.datasets),
-      JSON.stringify(batch.streams),
-      batch.streamsCut ? 1 : 0,
-      payload.encoding,
-      small ? 'lines' : 'payload',
-      hash,
-      link,
-      payload.bytes,
-    );
+    const row = {
+      first_seq: batch.firstSeq,
+      records: batch.records,
+      line_bytes: batch.bytes,
+      payload_bytes: payload.bytes.length,
+      received_first_ms: batch.receivedFirstMs,
+      received_last_ms: batch.receivedLastMs,
+      event_first_ms: batch.eventFirstMs,
+      event_last_ms: batch.eventLastMs,
+      transient: batch.transient ? 1 : 0,
+      datasets: JSON.stringify(batch.datasets),
+      streams: JSON.stringify(batch.streams),
+      streams_cut: batch.streamsCut ? 1 : 0,
+      encoding: payload.encoding,
+      hash_of: small ? 'lines' : 'payload',
+      members: null,
+      payload_hash: hash,
+      chain_hash: link,
+    };
+    this.#insertBatch.run(...columnValues(row, payload.bytes));
     if (!small) this.#indexStreams(batch.firstSeq, batch.streams);
     this.#merger.inserted(batch, small);
     return link;
-  }
-
-  #linesOf({ shared, slabId, bytes }: WireBatch): Buffer {
-    const memory = shared ?? (slabId === undefined ? undefined : this.#slabs.get(slabId));
-    if (memory === undefined) throw new RelayError('JOURNAL_WRITE_FAILED', `slab ${slabId} was never sent here`);
-    if (slabId !== undefined) this.#slabs.set(slabId, memory);
-    return Buffer.from(memory, 0, bytes);
   }
 
   #indexStreams(firstSeq: number, streams: readonly string[]): void {
@@ -173,10 +183,11 @@ export class Store {
       purged,
       endpoint,
     );
+    this.#cursorSeqs.set(endpoint, progress.toSeq);
     return undefined;
   }
 
-  /** After a commit: merges small batches where enough have gathered, in a transaction of its own. True where it did. */
+  /** Merges small batches where enough have gathered. True where it did. */
   tidy(force = false): boolean {
     return this.#merger.merge(force);
   }
@@ -189,16 +200,39 @@ export class Store {
     return this.#merger.due;
   }
 
+  /** Takes a damaged batch out, and keeps its payload apart. Returns how many records it should have held. */
+  setAside(row: BatchRow, reason: string): number {
+    this.database
+      .prepare('INSERT OR REPLACE INTO damaged (first_seq, records, at_ms, reason, payload) VALUES (?, ?, ?, ?, ?)')
+      .run(row.first_seq, row.records, this.#options.clock.nowMs(), reason, row.payload);
+    // Its own count cannot be believed, if it is that what is damaged.
+    const end = this.database
+      .prepare(
+        `SELECT coalesce(min(first_seq), ?) FROM (SELECT min(first_seq) AS first_seq FROM batch NOT INDEXED WHERE first_seq > ?
+         UNION ALL SELECT min(first_seq) FROM gap WHERE first_seq > ?)`,
+      )
+      .pluck()
+      .get(this.#nextSeq, row.first_seq, row.first_seq);
+    const records = Number(end) - row.first_seq;
+    this.#gaps.removeDamaged({ ...row, records });
+    return records;
+  }
+
   forgetReceipts(): void {
     this.database
       .prepare('DELETE FROM receipt WHERE at_ms < ?')
       .run(this.#options.clock.nowMs() - this.#options.receiptsWindowMs);
   }
 
-  /** Forgets what is only in memory, after a transaction was rolled back. */
-  reload(): void {
+  /** What only memory knows of the journal's end: to be kept before a transaction, and given to `restore` where it fails. */
+  mark(): StoreMark {
+    return { nextSeq: this.#nextSeq, chainHead: this.#chainHead };
+  }
+
+  /** Makes memory what it was before a transaction that was rolled back. */
+  restore(mark: StoreMark): void {
+    ({ nextSeq: this.#nextSeq, chainHead: this.#chainHead } = mark);
     this.#streamIds.clear();
     this.#merger.reload();
-    ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
   }
 }

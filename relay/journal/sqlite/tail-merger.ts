@@ -1,6 +1,7 @@
 import type { WireBatch } from './messages.ts';
-import { contentHash, encodeMembers, type Member } from './chain.ts';
-import { decodePayload, encodePayload } from './codec.ts';
+import { BATCH_COLUMNS, columnValues, intactLines, type BatchRow } from './batch-row.ts';
+import { contentHash, encodeMembers } from './chain.ts';
+import { encodePayload } from './codec.ts';
 import type { Sqlite, Statement } from './database.ts';
 
 /** So many small batches, or so many bytes in them, are merged into one. */
@@ -11,22 +12,6 @@ interface SmallBatch {
   readonly firstSeq: number;
   readonly records: number;
   readonly bytes: number;
-}
-
-interface SmallRow {
-  readonly first_seq: number;
-  readonly records: number;
-  readonly line_bytes: number;
-  readonly received_first_ms: number;
-  readonly received_last_ms: number;
-  readonly event_first_ms: number;
-  readonly event_last_ms: number;
-  readonly datasets: string;
-  readonly streams: string;
-  readonly streams_cut: number;
-  readonly encoding: string;
-  readonly chain_hash: Buffer;
-  readonly payload: Buffer;
 }
 
 /**
@@ -46,7 +31,7 @@ export class TailMerger {
   #ready: SmallBatch[][] = [];
 
   readonly #select: Statement;
-  readonly #update: Statement;
+  readonly #insert: Statement;
   readonly #delete: Statement;
 
   constructor(
@@ -58,25 +43,18 @@ export class TailMerger {
     this.#compressionLevel = compressionLevel;
     this.#index = index;
     this.#select = database.prepare(
-      `SELECT first_seq, records, line_bytes, received_first_ms, received_last_ms, event_first_ms, event_last_ms, datasets,
-         streams, streams_cut, encoding, chain_hash, payload FROM batch WHERE first_seq BETWEEN ? AND ? ORDER BY first_seq`,
+      `SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq BETWEEN ? AND ? ORDER BY first_seq`,
     );
-    this.#delete = database.prepare('DELETE FROM batch WHERE first_seq > ? AND first_seq <= ?');
-    this.#update = database.prepare(
-      `UPDATE batch SET records = ?, line_bytes = ?, payload_bytes = ?, received_first_ms = ?, received_last_ms = ?,
-         event_first_ms = ?, event_last_ms = ?, datasets = ?, streams = ?, streams_cut = ?, encoding = ?, hash_of = 'lines',
-         members = ?, payload_hash = ?, chain_hash = ?, payload = ? WHERE first_seq = ?`,
+    this.#delete = database.prepare('DELETE FROM batch WHERE first_seq >= ? AND first_seq <= ?');
+    this.#insert = database.prepare(
+      `INSERT INTO batch (${BATCH_COLUMNS}) VALUES (${BATCH_COLUMNS.replaceAll(/\w+/g, '?')})`,
     );
     this.reload();
   }
 
   /** Tells of each batch that was inserted, in order. */
   inserted(batch: WireBatch, small: boolean): void {
-    if (!small || batch.transient !== this.#runTransient) this.#closeRun();
-    if (!small) return;
-    this.#runTransient = batch.transient;
-    this.#run.push({ firstSeq: batch.firstSeq, records: batch.records, bytes: batch.bytes });
-    this.#runBytes += batch.bytes;
+    this.#add(batch, small);
     if (this.#run.length >= RUN_BATCHES || this.#runBytes >= RUN_BYTES) this.#closeRun();
   }
 
@@ -84,12 +62,12 @@ export class TailMerger {
     return this.#ready.length > 0;
   }
 
-  /** Merges one run, in a transaction of its own; with `force` also one that is not complete yet. True where it did. */
+  /** Merges one run, within a transaction; with `force` also one that is not complete yet. True where there was one. */
   merge(force: boolean): boolean {
     if (force) this.#closeRun();
     const run = this.#ready.shift();
     if (run === undefined) return false;
-    this.#database.transaction(() => this.#mergeRun(run)).immediate();
+    this.#mergeRun(run);
     return true;
   }
 
@@ -114,12 +92,18 @@ export class TailMerger {
     for (const row of rows.toReversed()) {
       const small = row.hash_of === 'lines' && row.merged === 0;
       const transient = row.transient === 1;
-      if (!small || transient !== this.#runTransient) this.#closeRun();
-      if (!small) continue;
-      this.#runTransient = transient;
-      this.#run.push({ firstSeq: row.first_seq, records: row.records, bytes: row.line_bytes });
-      this.#runBytes += row.line_bytes;
+      this.#add({ firstSeq: row.first_seq, records: row.records, bytes: row.line_bytes, transient }, small);
     }
+  }
+
+  #add({ firstSeq, records, bytes, transient }: SmallBatch & { readonly transient: boolean }, small: boolean): void {
+    const last = this.#run.at(-1);
+    const follows = last === undefined || last.firstSeq + last.records === firstSeq;
+    if (!small || !follows || transient !== this.#runTransient) this.#closeRun();
+    if (!small) return;
+    this.#runTransient = transient;
+    this.#run.push({ firstSeq, records, bytes });
+    this.#runBytes += bytes;
   }
 
   #closeRun(): void {
@@ -130,45 +114,51 @@ export class TailMerger {
 
   #mergeRun(run: readonly SmallBatch[]): void {
     const first = run[0]!.firstSeq;
-    const rows = this.#select.all(first, run.at(-1)!.firstSeq) as SmallRow[];
+    const rows = this.#select.all(first, run.at(-1)!.firstSeq) as BatchRow[];
     // A purge or the quota may have taken some of them meanwhile; then the rest stays as it is.
     if (rows.length !== run.length || rows[0]?.first_seq !== first) return;
-    const members: Member[] = [];
-    const parts: Buffer[] = [];
-    const datasets: Record<string, number> = {};
-    const streams = new Set<string>();
-    let streamsCut = 0;
-    for (const row of rows) {
-      const lines = decodePayload(row.payload, row.encoding, row.line_bytes);
-      parts.push(lines);
-      members.push({ records: row.records, bytes: row.line_bytes });
-      for (const [name, count] of Object.entries(JSON.parse(row.datasets) as Record<string, number>))
-        datasets[name] = (datasets[name] ?? 0) + count;
-      for (const name of JSON.parse(row.streams) as string[]) streams.add(name);
-      streamsCut |= row.streams_cut;
-    }
+    const parts = rows.map(linesOrNothing);
+    // What is damaged keeps its row, and with it the proof that it is; whoever reads it next sets it aside.
+    if (!parts.every((part) => part !== undefined)) return;
     const lines = Buffer.concat(parts);
     const payload = encodePayload(lines, this.#compressionLevel);
-    const last = rows.at(-1)!;
-    this.#delete.run(first, last.first_seq);
-    this.#update.run(
-      members.reduce((sum, member) => sum + member.records, 0),
-      lines.length,
-      payload.bytes.length,
-      Math.min(...rows.map((row) => row.received_first_ms)),
-      Math.max(...rows.map((row) => row.received_last_ms)),
-      Math.min(...rows.map((row) => row.event_first_ms)),
-      Math.max(...rows.map((row) => row.event_last_ms)),
-      JSON.stringify(datasets),
-      JSON.stringify([...streams]),
-      streamsCut,
-      payload.encoding,
-      encodeMembers(members),
-      contentHash(lines),
-      last.chain_hash,
-      payload.bytes,
-      first,
-    );
-    this.#index(first, [...streams]);
+    const streams = [...new Set(rows.flatMap((row) => JSON.parse(row.streams) as string[]))];
+    const merged = {
+      ...rows[0],
+      records: rows.reduce((sum, row) => sum + row.records, 0),
+      line_bytes: lines.length,
+      payload_bytes: payload.bytes.length,
+      received_first_ms: Math.min(...rows.map((row) => row.received_first_ms)),
+      received_last_ms: Math.max(...rows.map((row) => row.received_last_ms)),
+      event_first_ms: Math.min(...rows.map((row) => row.event_first_ms)),
+      event_last_ms: Math.max(...rows.map((row) => row.event_last_ms)),
+      datasets: JSON.stringify(sumDatasets(rows)),
+      streams: JSON.stringify(streams),
+      streams_cut: Math.max(...rows.map((row) => row.streams_cut)),
+      encoding: payload.encoding,
+      hash_of: 'lines',
+      members: encodeMembers(rows.map((row) => ({ records: row.records, bytes: row.line_bytes }))),
+      payload_hash: contentHash(lines),
+      chain_hash: rows.at(-1)!.chain_hash,
+    };
+    this.#delete.run(first, rows.at(-1)!.first_seq);
+    this.#insert.run(...columnValues(merged, payload.bytes));
+    this.#index(first, streams);
   }
+}
+
+function linesOrNothing(row: BatchRow): Buffer | undefined {
+  try {
+    return intactLines(row);
+  } catch {
+    return undefined;
+  }
+}
+
+function sumDatasets(rows: readonly BatchRow[]): Record<string, number> {
+  const datasets: Record<string, number> = {};
+  for (const row of rows)
+    for (const [name, count] of Object.entries(JSON.parse(row.datasets) as Record<string, number>))
+      datasets[name] = (datasets[name] ?? 0) + count;
+  return datasets;
 }

@@ -48,6 +48,11 @@ export class Thread<Methods> {
     worker.on('exit', () => this.#end(new RelayError('JOURNAL_CLOSED', 'the journal is closed')));
   }
 
+  /** True once it cannot be called any more. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
   call<Name extends keyof Methods & string>(
     method: Name,
     ...args: Methods[Name] extends (...args: infer Args) => unknown ? Args : never

@@ -1,25 +1,10 @@
-import { CHAIN_START, contentHash, decodeMembers, linkThroughMembers, nextLink } from './chain.ts';
-import { decodePayload } from './codec.ts';
+import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
+import { CHAIN_START, decodeMembers, linkThroughMembers, nextLink } from './chain.ts';
 import type { Sqlite } from './database.ts';
+import { gapHash, type GapRow } from './gaps.ts';
 
-interface Row {
-  readonly first_seq: number;
-  readonly records: number;
-  readonly line_bytes: number;
-  readonly encoding: string;
-  readonly hash_of: string;
-  readonly members: Buffer | null;
-  readonly payload_hash: Buffer;
-  readonly chain_hash: Buffer;
-  readonly payload: Buffer;
-}
-
-interface Gap {
-  readonly first_seq: number;
-  readonly records: number;
-  readonly reason: string;
-  readonly chain_before: Buffer;
-  readonly chain_after: Buffer;
+interface Gap extends GapRow {
+  readonly gap_hash: Buffer;
 }
 
 /** Something that does not fit, and where. */
@@ -45,17 +30,12 @@ const MISFITS_MAX = 100;
  * and that the places follow each other. `onProgress` is told the records walked so far.
  */
 export function verifyChain(database: Sqlite, onProgress: (records: number) => void): Verification {
-  const gaps = database
-    .prepare('SELECT first_seq, records, reason, chain_before, chain_after FROM gap ORDER BY first_seq')
-    .all() as Gap[];
+  const gaps = database.prepare('SELECT * FROM gap ORDER BY first_seq').all() as Gap[];
   const walk = new Walk();
   let nextGap = 0;
   const rows = database
-    .prepare(
-      `SELECT first_seq, records, line_bytes, encoding, hash_of, members, payload_hash, chain_hash, payload FROM batch
-       ORDER BY first_seq`,
-    )
-    .iterate() as IterableIterator<Row>;
+    .prepare(`SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED ORDER BY first_seq`)
+    .iterate() as IterableIterator<BatchRow>;
   for (const row of rows) {
     for (; nextGap < gaps.length && gaps[nextGap]!.first_seq < row.first_seq; nextGap++) walk.gap(gaps[nextGap]!);
     walk.batch(row);
@@ -75,8 +55,9 @@ class Walk {
 
   gap(gap: Gap): void {
     this.#follows(gap.first_seq);
-    // Before the very first thing in the journal there is nothing to compare with.
-    if (this.#nextSeq !== undefined && !gap.chain_before.equals(this.#link))
+    if (!gapHash(gap).equals(gap.gap_hash))
+      this.#misfit(gap.first_seq, `the mark of ${gap.records} records gone (${gap.reason}) was changed`);
+    else if (this.#known && !gap.chain_before.equals(this.#link))
       this.#misfit(
         gap.first_seq,
         `the mark of ${gap.records} records gone (${gap.reason}) does not fit what stands before it`,
@@ -86,13 +67,13 @@ class Walk {
     this.#nextSeq = gap.first_seq + gap.records;
   }
 
-  batch(row: Row): void {
+  batch(row: BatchRow): void {
     this.#follows(row.first_seq);
     this.#batches++;
     this.records += row.records;
     this.#nextSeq = row.first_seq + row.records;
     const link = this.#linkOf(row);
-    if (link !== undefined && !link.equals(row.chain_hash))
+    if (this.#known && link !== undefined && !link.equals(row.chain_hash))
       this.#misfit(row.first_seq, 'its place in the chain does not fit: it, or what stood before it, was changed');
     this.#link = row.chain_hash;
   }
@@ -116,13 +97,9 @@ class Walk {
     this.#misfit(firstSeq, kind);
   }
 
-  #linkOf(row: Row): Buffer | undefined {
+  #linkOf(row: BatchRow): Buffer | undefined {
     try {
-      const lines = decodePayload(row.payload, row.encoding, row.line_bytes);
-      if (!contentHash(row.hash_of === 'lines' ? lines : row.payload).equals(row.payload_hash)) {
-        this.#misfit(row.first_seq, 'its content does not have its hash: it was changed');
-        return undefined;
-      }
+      const lines = intactLines(row);
       return row.members === null
         ? nextLink(this.#link, { firstSeq: row.first_seq, records: row.records, hash: row.payload_hash })
         : linkThroughMembers(this.#link, {
@@ -132,9 +109,17 @@ class Walk {
             members: decodeMembers(row.members),
           });
     } catch (error) {
-      this.#misfit(row.first_seq, `it cannot be read: ${error instanceof Error ? error.message : 'unknown'}`);
+      this.#misfit(
+        row.first_seq,
+        `it is not as it was written: ${error instanceof Error ? error.message : 'it cannot be read'}`,
+      );
       return undefined;
     }
+  }
+
+  /** False after something that could not be read: what followed it cannot be compared with it. */
+  get #known(): boolean {
+    return this.#link.length > 0;
   }
 
   #misfit(seq: number, problem: string): void {

@@ -3,7 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { RelayError, describeError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
 import { systemRandom } from '../../io/random.ts';
-import type { FromWriter, ToWriter, WireBatch, WriterOptions } from './messages.ts';
+import type { FromWriter, HeldBatch, ToWriter, WireBatch, WriterOptions } from './messages.ts';
 import { Writer } from './writer.ts';
 
 /** A commit takes at most this much, so that the senders of the first of it do not wait for all of it. */
@@ -16,7 +16,9 @@ const TIDY_DELAY_MS = 2;
 const port = parentPort!;
 const post = (message: FromWriter): void => port.postMessage(message);
 
-let group: WireBatch[] = [];
+/** The memory of the slabs that have been seen, by their ids. */
+const slabs = new Map<number, SharedArrayBuffer>();
+let group: HeldBatch[] = [];
 let groupBytes = 0;
 let settleTimer: Timer | undefined;
 let tidyTimer: Timer | undefined;
@@ -47,7 +49,7 @@ function handle(writer: Writer, message: ToWriter): void {
   switch (message.kind) {
     case 'append':
       for (const { endpoint, progress } of message.progress) writer.advance(endpoint, progress);
-      group.push(message.batch);
+      group.push(held(message.batch));
       groupBytes += message.batch.bytes;
       if (groupBytes >= GROUP_BYTES_MAX) commit(writer);
       return;
@@ -61,6 +63,15 @@ function handle(writer: Writer, message: ToWriter): void {
       commit(writer);
       call(writer, message);
   }
+}
+
+/** Looks up the batch's memory where it was sent before. The client sends each slab once, whatever becomes of the batch in it. */
+function held(batch: WireBatch): HeldBatch {
+  const { slabId } = batch;
+  const shared = batch.shared ?? (slabId === undefined ? undefined : slabs.get(slabId));
+  if (shared === undefined) throw new Error(`slab ${slabId} was never sent here`);
+  if (slabId !== undefined) slabs.set(slabId, shared);
+  return { ...batch, shared };
 }
 
 /** Commits the group, except while the last request in it goes on in a batch that is not here yet. */

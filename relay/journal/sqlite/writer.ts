@@ -1,59 +1,80 @@
 import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
-import type { Cursor, JournalLimits, Progress } from '../journal.ts';
-import { isDamage, lockDirectory, openForWriting, setAside, writeError, type Sqlite } from './database.ts';
-import { takeIdentity } from './identity.ts';
-import type { FromWriter, SalvageReport, WireBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
+import type { Cursor, JournalIdentity, JournalLimits, Progress } from '../journal.ts';
+import { isDamage, lockDirectory, writeError, type Sqlite } from './database.ts';
+import { readHead } from './head.ts';
+import { keepIdentity, takeIdentity } from './identity.ts';
+import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
+import { markLost, openOrSalvage, startAfresh } from './opening.ts';
+import { inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from './progress.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
-import { salvage } from './salvage.ts';
 import { Store } from './store.ts';
 
 /** Steps of making room for one group of batches, before it is refused: 32 batches each. */
 const ROOM_STEPS_MAX = 64;
-const RECEIPTS_SWEEP_INTERVAL_MS = 60_000;
+const SWEEP_INTERVAL_MS = 60_000;
+/** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
+const SALVAGE_INTERVAL_MS = 60_000;
 
 /**
  * What the writing thread does, without the thread: takes groups of batches and cursor moves, one transaction for each group.
  * Synchronous throughout.
  */
 export class Writer implements WriterCalls {
-  readonly #directory: string;
+  readonly #options: WriterOptions;
   readonly #lock: Sqlite;
-  readonly #database: Sqlite;
-  readonly #store: Store;
-  readonly #reclaimer: Reclaimer;
   readonly #clock: Clock;
   readonly #post: (message: FromWriter) => void;
   readonly #progress = new Map<string, Progress[]>();
+  readonly #identity: JournalIdentity;
   readonly ready: WriterReady;
+  #database: Sqlite;
+  #store: Store;
+  #reclaimer: Reclaimer;
   #full = false;
-  #receiptsSweptMs: number;
+  #sweptMs: number;
+  #salvagedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WriterOptions, world: { clock: Clock; random: Random }, post: (message: FromWriter) => void) {
-    this.#directory = options.directory;
+    this.#options = options;
     this.#clock = world.clock;
     this.#post = post;
     this.#lock = lockDirectory(options.directory);
     const opened = openOrSalvage(options, world.clock);
     this.#database = opened.database;
-    const identity = takeIdentity(options.directory, this.#database, world);
-    this.#store = new Store(this.#database, {
-      clock: world.clock,
-      compressionLevel: options.compressionLevel,
-      receiptsWindowMs: options.receiptsWindowMs,
-    });
-    this.#reclaimer = new Reclaimer({
-      directory: options.directory,
-      database: this.#database,
-      gaps: this.#store.gaps,
-      clock: world.clock,
-      limits: options.limits,
-    });
-    this.#receiptsSweptMs = world.clock.monotonicMs();
-    this.ready = { nextSeq: this.#store.nextSeq, ...identity, salvage: opened.salvage };
+    const { nextSeqBefore, ...identity } = takeIdentity(options.directory, this.#database, world);
+    this.#identity = identity;
+    const firstSeq = readHead(this.#database).nextSeq;
+    const records = markLost(this.#database, world.clock, nextSeqBefore, firstSeq);
+    ({ store: this.#store, reclaimer: this.#reclaimer } = this.#over(this.#database, options.limits));
+    this.#keepIdentity();
+    this.#sweptMs = world.clock.monotonicMs();
+    const reason =
+      'the journal ends before the place that it had come to: its end is gone, or an older copy was put in its place';
+    this.ready = {
+      ...identity,
+      nextSeq: this.#store.nextSeq,
+      salvage:
+        opened.salvage === undefined
+          ? undefined
+          : { ...opened.salvage, recordsLost: opened.salvage.recordsLost + records },
+      missing: records === 0 || opened.salvage !== undefined ? undefined : { firstSeq, records, reason },
+    };
+  }
+
+  #over(database: Sqlite, limits: JournalLimits): { store: Store; reclaimer: Reclaimer } {
+    const { directory, compressionLevel, receiptsWindowMs } = this.#options;
+    const clock = this.#clock;
+    const store = new Store(database, { clock, compressionLevel, receiptsWindowMs });
+    return { store, reclaimer: new Reclaimer({ directory, database, gaps: store.gaps, clock, limits }) };
+  }
+
+  #keepIdentity(): void {
+    const nextSeq = this.#store.nextSeq;
+    keepIdentity(this.#options.directory, this.#database, { ...this.#identity, nextSeq });
   }
 
   setLimits(limits: JournalLimits): void {
@@ -61,10 +82,9 @@ export class Writer implements WriterCalls {
   }
 
   /** Commits a group: all of it or nothing. The answer goes out by `post`. */
-  append(batches: readonly WireBatch[]): void {
+  append(batches: readonly HeldBatch[]): void {
     try {
-      const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
-      this.#makeRoom(bytes);
+      this.#makeRoom(batches.reduce((sum, batch) => sum + batch.bytes, 0));
       this.#transaction(() => {
         this.#store.append(batches);
         this.#applyProgress();
@@ -103,12 +123,14 @@ export class Writer implements WriterCalls {
 
   /** A piece of the work that nobody waits for. True where there is more of it. */
   tidy(): boolean {
-    if (this.#clock.monotonicMs() - this.#receiptsSweptMs > RECEIPTS_SWEEP_INTERVAL_MS) {
-      this.#receiptsSweptMs = this.#clock.monotonicMs();
+    if (this.#clock.monotonicMs() - this.#sweptMs > SWEEP_INTERVAL_MS) {
+      this.#sweptMs = this.#clock.monotonicMs();
       this.#transaction(() => this.#store.forgetReceipts());
+      this.#keepIdentity();
     }
     const removed = this.#transaction(() => this.#reclaimer.removeTransient());
-    return this.#store.tidy() || removed !== undefined;
+    const merged = this.#store.wantsTidying && this.#transaction(() => this.#store.tidy());
+    return merged || removed !== undefined;
   }
 
   get wantsTidying(): boolean {
@@ -126,6 +148,7 @@ export class Writer implements WriterCalls {
       this.#database
         .prepare('INSERT OR IGNORE INTO cursor (endpoint, seq, start_seq) VALUES (?, ?, ?)')
         .run(endpoint, start, start);
+      this.#store.rememberCursors();
     });
   }
 
@@ -150,26 +173,28 @@ export class Writer implements WriterCalls {
     });
   }
 
-  setAsideBatch(firstSeq: number, reason: string): void {
-    this.#transaction(() => {
-      const row = this.#database
-        .prepare('SELECT first_seq, records, line_bytes, chain_hash FROM batch WHERE first_seq = ?')
-        .get(firstSeq) as { first_seq: number; records: number; line_bytes: number; chain_hash: Buffer } | undefined;
-      if (row === undefined) return;
-      this.#database
-        .prepare(
-          `INSERT OR REPLACE INTO damaged (first_seq, records, at_ms, reason, payload)
-           SELECT first_seq, records, ?, ?, payload FROM batch WHERE first_seq = ?`,
-        )
-        .run(this.#clock.nowMs(), reason, firstSeq);
-      this.#store.gaps.remove(row, 'damaged');
+  setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome {
+    let found: Inspection;
+    try {
+      found = inspect(this.#options.directory, firstSeq);
+    } catch (error) {
+      if (!isDamage(error) || !this.#startAfresh(error)) throw error;
+      return 'salvaged';
+    }
+    if (found.kind === 'intact') return 'readable';
+    const salvagedMs = this.#salvagedMs;
+    const gone = this.#transaction(() => {
+      if (found.kind === 'damaged') return this.#store.setAside(found.row, reason);
+      return this.#store.gaps.markMissing(firstSeq, firstSeq + records);
     });
+    if (this.#salvagedMs !== salvagedMs) return 'salvaged';
+    return gone > 0 ? 'set_aside' : 'gone';
   }
 
   /** Where the endpoints are, for a start: after it, whoever asks disturbs only the reading thread. */
   cursors(): Cursor[] {
     this.settle();
-    const reader = new Reader(this.#directory);
+    const reader = new Reader(this.#options.directory);
     try {
       return reader.cursors();
     } finally {
@@ -182,13 +207,18 @@ export class Writer implements WriterCalls {
     return this.#database.prepare('SELECT key FROM receipt').pluck().all() as string[];
   }
 
+  /** Leaves the journal in order. What cannot be done any more is left for the next start. */
   close(): void {
-    this.settle();
-    while (this.#transaction(() => this.#reclaimer.removeTransient()) !== undefined);
-    while (this.#store.tidy(true));
-    this.#database.pragma('optimize');
-    this.#database.close();
-    this.#lock.close();
+    try {
+      this.settle();
+      while (this.#transaction(() => this.#reclaimer.removeTransient()) !== undefined);
+      while (this.#transaction(() => this.#store.tidy(true)));
+      this.#keepIdentity();
+      this.#database.pragma('optimize');
+    } finally {
+      this.#database.close();
+      this.#lock.close();
+    }
   }
 
   #applyProgress(): void {
@@ -201,18 +231,49 @@ export class Writer implements WriterCalls {
     }
   }
 
-  /** Runs `work` as one durable change. A roll-back leaves the memory of it as it was, too. */
+  /**
+   * Runs `work` as one durable change. A roll-back leaves the memory of it as it was, too. Where the file turns out to be damaged, it is
+   * done over in a fresh one.
+   */
   #transaction<T>(work: () => T): T {
-    this.#database.exec('BEGIN IMMEDIATE');
     try {
+      return this.#attempt(work);
+    } catch (error) {
+      if (!isDamage(error) || !this.#startAfresh(error)) throw error;
+      return this.#attempt(work);
+    }
+  }
+
+  #attempt<T>(work: () => T): T {
+    const mark = this.#store.mark();
+    try {
+      this.#database.exec('BEGIN IMMEDIATE');
       const result = work();
       this.#database.exec('COMMIT');
       return result;
     } catch (error) {
-      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
-      this.#store.reload();
+      try {
+        if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+      } finally {
+        this.#store.restore(mark);
+      }
       throw error;
     }
+  }
+
+  /** Goes on in a fresh file with what can be read of the damaged one. False where that was done a moment ago: it does not help. */
+  #startAfresh(reason: unknown): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#salvagedMs < SALVAGE_INTERVAL_MS) return false;
+    this.#salvagedMs = nowMs;
+    const known = { nextSeq: this.#store.nextSeq, cursors: this.#store.cursorSeqs };
+    this.#database.close();
+    const opened = startAfresh(this.#options, this.#clock, reason, known);
+    this.#database = opened.database;
+    ({ store: this.#store, reclaimer: this.#reclaimer } = this.#over(opened.database, this.#reclaimer.limits));
+    this.#keepIdentity();
+    if (opened.salvage !== undefined) this.#post({ kind: 'salvaged', report: opened.salvage });
+    return true;
   }
 
   #makeRoom(bytes: number): void {
@@ -220,16 +281,13 @@ export class Writer implements WriterCalls {
     if (shortage !== undefined) {
       // What endpoints have taken meanwhile may go; and the write-ahead log counts too, folding it in costs nobody a record.
       this.settle();
-      this.#database.pragma('wal_checkpoint(TRUNCATE)');
+      shortage = this.#reclaimer.shortageAfterCheckpoint(bytes);
     }
     for (let step = 0; shortage !== undefined && step < ROOM_STEPS_MAX; step++) {
-      shortage = this.#reclaimer.shortage(bytes);
-      if (shortage === undefined) break;
       const reclaimed = this.#transaction(() => this.#reclaimer.makeRoom());
       if (reclaimed === undefined) break;
       this.#post({ kind: 'reclaimed', ...reclaimed });
-      this.#database.pragma('wal_checkpoint(TRUNCATE)');
-      shortage = this.#reclaimer.shortage(bytes);
+      shortage = this.#reclaimer.shortageAfterCheckpoint(bytes);
     }
     const full = shortage !== undefined;
     if (full !== this.#full) {
@@ -237,17 +295,5 @@ export class Writer implements WriterCalls {
       this.#post({ kind: 'full', full, reason: shortage ?? '' });
     }
     if (shortage !== undefined) throw new RelayError('JOURNAL_FULL', shortage);
-  }
-}
-
-function openOrSalvage(options: WriterOptions, clock: Clock): { database: Sqlite; salvage: SalvageReport | undefined } {
-  try {
-    const database = openForWriting(options.directory, options.sync);
-    return { database, salvage: undefined };
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    const folder = setAside(options.directory, clock.nowMs());
-    const database = openForWriting(options.directory, options.sync);
-    return { database, salvage: salvage({ folder, into: database, reason: error }) };
   }
 }

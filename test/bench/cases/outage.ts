@@ -11,6 +11,8 @@ export interface Outage {
   readonly disk_bytes_per_record: number;
   readonly lost: number;
   readonly repeated: number;
+  /** Lines that came out and had never gone in: cut, merged or made up. */
+  readonly unknown: number;
 }
 
 export interface Crash {
@@ -45,6 +47,7 @@ export async function outage(bench: Bench, contender: Contender, records: number
     disk_bytes_per_record: disk / taken.records,
     lost: verdict?.lost ?? 0,
     repeated: verdict?.repeated ?? 0,
+    unknown: verdict?.unknown ?? 0,
   };
 }
 

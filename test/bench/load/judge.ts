@@ -77,15 +77,22 @@ const AT_AS_FIELD = Buffer.from('"at":');
 
 /** The sequence number of a line: `seq="…"`, or the same inside a JSON string or as a JSON field; -1 where there is none. */
 export function sequenceIn(bytes: Buffer, start: number, end: number): number {
-  const at = bytes.indexOf(SEQ, start);
-  return at < 0 || at >= end ? -1 : digitsAt(bytes, at + SEQ.length, end, 12);
+  return numberAfter(SEQ, 12, bytes, start, end);
 }
 
 /** When a line says it was sent, in microseconds; -1 where it does not. */
 export function sentAtIn(bytes: Buffer, start: number, end: number): number {
-  let at = bytes.indexOf(AT, start);
-  if (at < 0 || at >= end) at = bytes.indexOf(AT_AS_FIELD, start);
-  return at < 0 || at >= end ? -1 : digitsAt(bytes, at + AT.length, end, 16);
+  const raw = numberAfter(AT, 16, bytes, start, end);
+  return raw >= 0 ? raw : numberAfter(AT_AS_FIELD, 16, bytes, start, end);
+}
+
+/** Looks further where a name is not followed by a number: an `event.id` may well hold the letters `seq`. */
+function numberAfter(name: Buffer, digits: number, bytes: Buffer, start: number, end: number): number {
+  for (let at = bytes.indexOf(name, start); at >= 0 && at < end; at = bytes.indexOf(name, at + 1)) {
+    const value = digitsAt(bytes, at + name.length, end, digits);
+    if (value >= 0) return value;
+  }
+  return -1;
 }
 
 /** Reads `count` digits that follow after at most four bytes of `="`, `=\"` or `":"`; -1 where they do not. */

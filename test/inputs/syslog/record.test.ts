@@ -273,6 +273,20 @@ test('plain lines of each format need no copy of themselves', () => {
     expect(recordLine(line)['event'].original).toBeUndefined();
 });
 
+test.each(['<13>2026-11-22T05:20:10Z web-1 nginx[42]:', '<13>1 2026-11-22T05:20:10Z web-1 nginx 42 ID47 -'])(
+  'a header without a message, %s, is not taken for the beginning of another one',
+  (line) => {
+    const recorder = new LineRecorder();
+    for (let i = 0; i < 8; i++) recorder.record(line);
+
+    expect(recorder.record(`${line}text`)).toMatchObject({
+      ...recordLine(`${line}text`),
+      event: { dataset: 'syslog' },
+    });
+    expect(rawLineOf(recorder.record(`${line}text`)).toString()).toBe(`${line}text`);
+  },
+);
+
 // Goal: a header that came before is written from memory, and nothing shows it. Method: lines that share their headers and differ in their
 // times and texts go through one recorder, several times, and must become what a recorder that has seen no other line makes of them.
 test('a line becomes the same record whatever lines came before it', () => {
@@ -322,6 +336,6 @@ test('a line becomes the same record whatever lines came before it', () => {
         expect(rawLineOf(record).equals(each)).toBe(true);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   );
 });
