@@ -38,7 +38,7 @@ export const exportCommand = defineCommand({
       damaged++;
       context.stderr.write(`cannot be read: ${problem}\n`);
     };
-    const range = { fromSeq: 0, endSeq: archive.nextSeq() };
+    const range = { fromSeq: archive.firstSeq(), endSeq: archive.nextSeq() };
     for (const found of selectRecords(archive, selection, range, onDamage)) {
       if (context.signal.aborted) break;
       records += found.records;

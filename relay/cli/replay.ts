@@ -46,26 +46,26 @@ export const replayCommand = defineCommand({
     const config = commandConfig(options.config, context);
     const endpoint = endpointOf(config, options.endpoint);
     const selection = selectionOf(options, context.clock.nowMs());
-    const fromSeq = wholeNumber('from-seq', options['from-seq'], {
-      fallback: 0,
-      least: 0,
-      most: Number.MAX_SAFE_INTEGER,
-    });
     const rate = wholeNumber('records-per-s', options['records-per-s'], {
       fallback: 5_000,
       least: 0,
       most: 100_000_000,
     });
     using archive = new Archive(config.data_dir);
+    const fromSeq = wholeNumber('from-seq', options['from-seq'], {
+      fallback: archive.firstSeq(),
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+    });
     const output = createOutput(endpoint, archive, context);
     const endSeq = archive.nextSeq();
     const sender = new Sender(output, endpoint, context, { recordsPerSecond: rate, fromSeq });
-    const progress = new Progress(context, 'records', endSeq - Math.max(fromSeq, archive.firstSeq()));
+    const progress = new Progress(context, 'records', endSeq - fromSeq);
     try {
       const onDamage = (problem: string): void => void context.stderr.write(`cannot be read: ${problem}\n`);
       for (const found of selectRecords(archive, selection, { fromSeq, endSeq }, onDamage)) {
         if (!(await sender.send(found))) break;
-        progress.at(found.lastSeq - Math.max(fromSeq, archive.firstSeq()), `${sender.sent} sent`);
+        progress.at(found.lastSeq - fromSeq, `${sender.sent} sent`);
       }
     } finally {
       progress.end();

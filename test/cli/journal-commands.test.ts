@@ -32,13 +32,13 @@ let between: string;
 beforeAll(async () => {
   harness = await RelayHarness.start(config);
   await harness.send('a', ...messages.slice(0, 3));
-  await vi.waitFor(async () => expect(await (() => harness.memory.at('e').lines.length)()).toBe(3));
+  await vi.waitFor(() => expect(harness.memory.at('e').lines.length).toBe(3));
   const third = JSON.parse(harness.memory.at('e').lines[2]!) as { event: { created: string } };
   const betweenMs = Date.parse(third.event.created) + 1;
-  await vi.waitFor(async () => expect(await (() => Date.now())()).toBeGreaterThan(betweenMs));
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(betweenMs));
   between = new Date(betweenMs).toISOString();
   await harness.send('a', ...messages.slice(3));
-  await vi.waitFor(async () => expect(await (() => harness.memory.at('e').lines.length)()).toBe(6));
+  await vi.waitFor(() => expect(harness.memory.at('e').lines.length).toBe(6));
   stored = [...harness.memory.at('e').lines];
   await vi.waitFor(async () =>
     expect(await (async () => (await harness.relay.journal.cursors())[0]?.delivered)()).toBe(6),
