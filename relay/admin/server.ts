@@ -33,6 +33,13 @@ export interface AdminOptions {
   readonly reload: () => Promise<ReloadAnswer>;
 }
 
+export interface Route {
+  readonly method: string;
+  /** With `:name` for what varies. */
+  readonly path: string;
+  readonly role: Role | undefined;
+}
+
 /** The longest path that the system takes for a socket (unix(7): 108 bytes with the closing zero). */
 const SOCKET_PATH_BYTES_MAX = 107;
 const BODY_BYTES_MAX = 1_048_576;
@@ -54,6 +61,7 @@ export class AdminServer {
   readonly #control: Server;
   readonly #hostRule: HostRule;
   readonly #socketPath: string;
+  readonly #routes: Route[] = [];
 
   constructor(options: AdminOptions) {
     this.#options = options;
@@ -69,6 +77,9 @@ export class AdminServer {
       this.#app.routing(request, response);
     });
     this.#hostRule = new HostRule(options.listen, options.hosts);
+    this.#app.addHook('onRoute', ({ method, url, config }) => {
+      for (const one of [method].flat()) this.#routes.push({ method: one, path: url, role: config?.role });
+    });
     this.#app.addHook('onRequest', async (request) => {
       if (fromControlSocket.has(request.raw.socket)) return;
       const misdirected = this.#hostRule.refusal(request.raw);
@@ -90,6 +101,11 @@ export class AdminServer {
     relayRoutes(this.#app, options);
     endpointRoutes(this.#app, options);
     deadLetterRoutes(this.#app, options);
+  }
+
+  /** Everything that is answered, with the least role that it is for; undefined where that is anybody. */
+  get routes(): readonly Route[] {
+    return this.#routes;
   }
 
   /** Resolves with the address, `host:port`. Throws `INPUT_LISTEN_FAILED`. */

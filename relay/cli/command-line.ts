@@ -87,9 +87,14 @@ function usageMessage(cause: unknown, known: readonly string[]): string {
   return `there is no option ${unknown}${meant === undefined ? '' : ` — did you mean "--${meant}"?`}`;
 }
 
-function explain(error: unknown, { stderr, signal }: CommandContext): ExitCode {
+function explain(thrown: unknown, { stderr, signal }: CommandContext): ExitCode {
   // Whoever asked it to stop knows why it did not finish.
-  if (signal.aborted && error === signal.reason) return 1;
+  if (signal.aborted && thrown === signal.reason) return 1;
+  const error = isFromSqlite(thrown)
+    ? new RelayError('JOURNAL_UNUSABLE', 'the journal cannot be read; "spillway doctor" looks closer', {
+        cause: thrown,
+      })
+    : thrown;
   if (!(error instanceof RelayError)) {
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     stderr.write(`spillway: this is a mistake in spillway itself, please report it\n${printable(stack, true)}\n`);
@@ -99,4 +104,11 @@ function explain(error: unknown, { stderr, signal }: CommandContext): ExitCode {
   // A config's problems begin with file, line and column, so that an editor can jump to them: nothing may stand before.
   stderr.write(error.code === 'CONFIG_INVALID' ? `${text}\n` : `spillway: ${text}\n`);
   return error.code === 'USAGE' || error.code === 'CONFIG_UNREADABLE' ? 2 : 1;
+}
+
+/** A journal that commands read directly may be damaged, on a full disk or somebody else's. */
+function isFromSqlite(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_')
+  );
 }

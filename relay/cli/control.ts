@@ -32,7 +32,15 @@ export async function askRelay(config: Config, method: 'GET' | 'POST', path: str
     // The socket of a relay that was killed stays behind; nobody listens on it.
     if (error instanceof Error && 'code' in error && (error.code === 'ECONNREFUSED' || error.code === 'ENOENT'))
       return undefined;
-    throw error;
+    if (error instanceof RelayError) throw error;
+    const denied = error instanceof Error && 'code' in error && error.code === 'EACCES';
+    throw new RelayError(
+      'ADMIN_UNREACHABLE',
+      denied
+        ? `only the user that the relay runs as may use ${socketPath}`
+        : `the relay on ${config.data_dir} did not answer`,
+      { cause: error },
+    );
   } finally {
     await agent.close();
   }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { describeError } from '../errors.ts';
 import { Archive, type Verification } from '../journal/archive.ts';
 import type { Cursor } from '../journal/journal.ts';
 import { type CommandContext, configOption, defineCommand, jsonOption } from './command.ts';
@@ -45,23 +46,41 @@ export const doctorCommand = defineCommand({
   },
 });
 
+const NO_FIGURES = { records: 0, damagedRecords: 0, reclaimedRecords: 0 };
+const NO_CHAIN: Verification = { batches: 0, records: 0, goneRecords: 0, misfits: [], head: 'unknown' };
+
 function examine(config: Config, context: CommandContext): Report {
   using archive = new Archive(config.data_dir);
-  const stats = archive.stats();
-  const endpoints = archive.consistently(() => {
-    const nextSeq = archive.nextSeq();
-    return archive.cursors().map((cursor) => balance(cursor, nextSeq));
-  });
+  const unreadable: string[] = [];
+  // What cannot be read must not keep the rest from being looked at.
+  const attempt = <T>(part: string, fallback: T, look: () => T): T => {
+    try {
+      return look();
+    } catch (error) {
+      unreadable.push(`${part} cannot be read: ${describeError(error)}`);
+      return fallback;
+    }
+  };
+  const pages = attempt('the journal’s pages', [], () => archive.checkPages());
+  const stats = attempt('the journal’s figures', NO_FIGURES, () => archive.stats());
+  const endpoints = attempt('the endpoints’ books', [], () =>
+    archive.consistently(() => {
+      const nextSeq = archive.nextSeq();
+      return archive.cursors().map((cursor) => balance(cursor, nextSeq));
+    }),
+  );
   const progress = new Progress(context, 'records', stats.records);
-  const chain = archive.verify((records) => progress.at(records, 'hash chain'));
+  const chain = attempt('the hash chain', NO_CHAIN, () =>
+    archive.verify((records) => progress.at(records, 'hash chain')),
+  );
   progress.end();
-  const pages = archive.checkPages();
   const damagedFolder = join(config.data_dir, 'damaged');
   const setAside = existsSync(damagedFolder) ? readdirSync(damagedFolder).map((name) => join(damagedFolder, name)) : [];
   const problems = [
     ...endpoints
       .filter(({ unaccounted }) => unaccounted !== 0)
       .map(({ endpoint, unaccounted }) => `endpoint ${endpoint}: ${unaccounted} records are not accounted for`),
+    ...unreadable,
     ...pages.map((problem) => `the journal’s pages: ${problem}`),
     ...chain.misfits.map(({ seq, problem }) => `at record ${seq}: ${problem}`),
     ...setAside.map((folder) => `a damaged journal was set aside in ${folder}`),

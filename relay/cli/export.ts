@@ -1,6 +1,7 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Archive } from '../journal/archive.ts';
+import { RelayError } from '../errors.ts';
 import { type CommandContext, configOption, defineCommand } from './command.ts';
 import { commandConfig } from './config-file.ts';
 import { selectionOf, selectionOptions, selectRecords } from './selection.ts';
@@ -37,7 +38,7 @@ export const exportCommand = defineCommand({
       damaged++;
       context.stderr.write(`cannot be read: ${problem}\n`);
     };
-    const range = { fromSeq: 0, endSeq: archive.stats().nextSeq };
+    const range = { fromSeq: archive.firstSeq(), endSeq: archive.nextSeq() };
     for (const found of selectRecords(archive, selection, range, onDamage)) {
       if (context.signal.aborted) break;
       records += found.records;
@@ -61,7 +62,7 @@ function openSink(file: string | undefined, { stdout, workingFolder }: CommandCo
       [Symbol.dispose]() {},
     };
   }
-  const handle = openSync(resolve(workingFolder, file), 'wx', 0o600);
+  const handle = openNew(resolve(workingFolder, file));
   return {
     async write(lines) {
       for (let at = 0; at < lines.length;) at += writeSync(handle, lines, at);
@@ -71,4 +72,13 @@ function openSink(file: string | undefined, { stdout, workingFolder }: CommandCo
       closeSync(handle);
     },
   };
+}
+
+/** Throws `USAGE` where the file cannot be made. */
+function openNew(file: string): number {
+  try {
+    return openSync(file, 'wx', 0o600);
+  } catch (cause) {
+    throw new RelayError('USAGE', `cannot make ${file}`, { cause });
+  }
 }

@@ -10,6 +10,10 @@ import { type CommandContext, configOption, defineCommand, wholeNumber } from '.
 import { commandConfig } from './config-file.ts';
 import { Progress } from './progress.ts';
 import { type SelectedLines, selectionOf, selectionOptions, selectRecords } from './selection.ts';
+import { printable } from './terminal.ts';
+
+/** How much of the rate goes at once, in seconds. */
+const PIECE_S = 0.2;
 
 export const replayCommand = defineCommand({
   name: 'replay',
@@ -42,26 +46,26 @@ export const replayCommand = defineCommand({
     const config = commandConfig(options.config, context);
     const endpoint = endpointOf(config, options.endpoint);
     const selection = selectionOf(options, context.clock.nowMs());
-    const fromSeq = wholeNumber('from-seq', options['from-seq'], {
-      fallback: 0,
-      least: 0,
-      most: Number.MAX_SAFE_INTEGER,
-    });
     const rate = wholeNumber('records-per-s', options['records-per-s'], {
       fallback: 5_000,
       least: 0,
       most: 100_000_000,
     });
     using archive = new Archive(config.data_dir);
+    const fromSeq = wholeNumber('from-seq', options['from-seq'], {
+      fallback: archive.firstSeq(),
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+    });
     const output = createOutput(endpoint, archive, context);
-    const sender = new Sender(output, endpoint, context, rate);
     const endSeq = archive.nextSeq();
-    const progress = new Progress(context, 'records', endSeq - Math.max(fromSeq, archive.firstSeq()));
+    const sender = new Sender(output, endpoint, context, { recordsPerSecond: rate, fromSeq });
+    const progress = new Progress(context, 'records', endSeq - fromSeq);
     try {
       const onDamage = (problem: string): void => void context.stderr.write(`cannot be read: ${problem}\n`);
       for (const found of selectRecords(archive, selection, { fromSeq, endSeq }, onDamage)) {
         if (!(await sender.send(found))) break;
-        progress.at(found.lastSeq - Math.max(fromSeq, archive.firstSeq()), `${sender.sent} sent`);
+        progress.at(found.lastSeq - fromSeq, `${sender.sent} sent`);
       }
     } finally {
       progress.end();
@@ -93,18 +97,32 @@ class Sender {
   sent = 0;
   refused = 0;
   /** Where to go on. */
-  nextSeq = 0;
+  nextSeq: number;
   readonly #output: Output;
   readonly #endpoint: ConfiguredEndpoint;
   readonly #context: CommandContext;
   readonly #recordsPerSecond: number;
   #readyMs = 0;
 
-  constructor(output: Output, endpoint: ConfiguredEndpoint, context: CommandContext, recordsPerSecond: number) {
+  constructor(
+    output: Output,
+    endpoint: ConfiguredEndpoint,
+    context: CommandContext,
+    { recordsPerSecond, fromSeq }: { readonly recordsPerSecond: number; readonly fromSeq: number },
+  ) {
     this.#output = output;
     this.#endpoint = endpoint;
     this.#context = context;
     this.#recordsPerSecond = recordsPerSecond;
+    this.nextSeq = fromSeq;
+  }
+
+  /** A rate is kept by small pieces, not by large ones with long rests between them. */
+  get #limits(): DeliveryLimits {
+    const { limits } = this.#output;
+    if (this.#recordsPerSecond === 0) return limits;
+    const recordsMax = Math.min(limits.recordsMax, Math.max(1, Math.floor(this.#recordsPerSecond * PIECE_S)));
+    return { ...limits, recordsMax };
   }
 
   /** False where it was interrupted. */
@@ -112,7 +130,7 @@ class Sender {
     this.nextSeq = found.firstSeq;
     const offsets = lineOffsets(found.lines, found.records);
     for (let from = 0; from < found.records;) {
-      const to = pieceEnd(offsets, from, this.#output.limits);
+      const to = pieceEnd(offsets, from, this.#limits);
       await this.#pace(to - from);
       if (!(await this.#deliver(found.lines, offsets, from, to))) return false;
       from = to;
@@ -124,7 +142,11 @@ class Sender {
   async #deliver(lines: Buffer, offsets: Uint32Array, from: number, to: number): Promise<boolean> {
     const { signal, clock, random, stderr } = this.#context;
     for (let failures = 0; !signal.aborted;) {
-      const piece = { firstSeq: this.nextSeq, records: to - from, lines: lines.subarray(offsets[from], offsets[to]) };
+      const piece = {
+        firstSeq: this.nextSeq + from,
+        records: to - from,
+        lines: lines.subarray(offsets[from], offsets[to]),
+      };
       try {
         await this.#output.deliver(piece, signal);
         this.sent += to - from;
@@ -143,7 +165,7 @@ class Sender {
     return false;
   }
 
-  /** Halves what was refused until the record at fault stands alone; that one is left out and told of. */
+  /** Finds the record at fault, if need be by halves; that one is left out and told of. */
   async #afterRefusal(
     error: RelayError,
     lines: Buffer,
@@ -151,14 +173,18 @@ class Sender {
     from: number,
     to: number,
   ): Promise<boolean> {
-    if (to - from === 1) {
-      this.refused++;
-      this.#context.stderr.write(`refused: ${error.message}\n`);
-      return true;
+    const known = to - from === 1 ? 0 : error.recordIndex;
+    if (known === undefined) {
+      const middle = from + ((to - from) >> 1);
+      return (await this.#deliver(lines, offsets, from, middle)) && this.#deliver(lines, offsets, middle, to);
     }
-    const middle = error.recordIndex === undefined ? from + ((to - from) >> 1) : from + error.recordIndex;
-    const cut = Math.min(Math.max(middle, from + 1), to - 1);
-    return (await this.#deliver(lines, offsets, from, cut)) && this.#deliver(lines, offsets, cut, to);
+    // What stands before the one at fault was taken with it.
+    const at = Math.min(from + known, to - 1);
+    this.sent += at - from;
+    this.refused++;
+    const id = eventIdOf(lines.toString('utf8', offsets[at], offsets[at + 1]));
+    this.#context.stderr.write(`refused: ${printable(`${id}: ${describeError(error)}`)}\n`);
+    return at + 1 === to || this.#deliver(lines, offsets, at + 1, to);
   }
 
   async #pace(records: number): Promise<void> {
@@ -177,4 +203,8 @@ function pieceEnd(offsets: Uint32Array, from: number, limits: DeliveryLimits): n
   let to = from + 1;
   while (to < records && to - from < limits.recordsMax && offsets[to + 1]! - offsets[from]! <= limits.bytesMax) to++;
   return to;
+}
+
+function eventIdOf(line: string): string {
+  return /"event":\{"id":"([^"]{1,100})"/.exec(line)?.[1] ?? 'a record without id';
 }

@@ -30,7 +30,7 @@ export const tailCommand = defineCommand({
     const print = (lines: Buffer): Promise<void> => printLines(lines, options.json === true, context);
 
     let nextSeq = archive.nextSeq();
-    if (wanted > 0) await print(lastRecords(archive, selection, wanted));
+    if (wanted > 0) await print(lastRecords(archive, selection, wanted, nextSeq));
     while (options['no-follow'] !== true && !context.signal.aborted) {
       const end = archive.nextSeq();
       for (const part of selectRecords(archive, selection, { fromSeq: nextSeq, endSeq: end }, () => {}))
@@ -42,25 +42,18 @@ export const tailCommand = defineCommand({
   },
 });
 
-/** The last `wanted` of the selected records. Looks backwards in growing steps, until it has enough or there is no more. */
-function lastRecords(archive: Archive, selection: Selection, wanted: number): Buffer {
+/** The last `wanted` of the selected records before `end`. Looks backwards in growing steps, until it has enough or there is no more. */
+function lastRecords(archive: Archive, selection: Selection, wanted: number, end: number): Buffer {
   const firstSeq = archive.firstSeq();
   let found: string[] = [];
-  let endSeq = archive.nextSeq();
+  let endSeq = end;
   for (let step = Math.max(wanted, 100); found.length < wanted && endSeq > firstSeq; step *= 4) {
     const fromSeq = Math.max(firstSeq, endSeq - step);
-    const piece: string[] = [];
-    for (const part of selectRecords(archive, selection, { fromSeq, endSeq }, () => {}))
-      piece.push(...part.lines.toString('utf8').split('\n').slice(0, -1));
-    found = [...piece, ...found];
+    const parts = [...selectRecords(archive, selection, { fromSeq, endSeq }, () => {})];
+    found = [...parts.flatMap((part) => part.lines.toString('utf8').split('\n').slice(0, -1)), ...found].slice(-wanted);
     endSeq = fromSeq;
   }
-  return Buffer.from(
-    found
-      .slice(-wanted)
-      .map((line) => `${line}\n`)
-      .join(''),
-  );
+  return Buffer.from(found.map((line) => `${line}\n`).join(''));
 }
 
 async function printLines(lines: Buffer, asJson: boolean, { stdout }: CommandContext): Promise<void> {

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest';
 import { syslog } from '../../relay/outputs/syslog/index.ts';
+import type { Installed } from '../support/foreign-programs.ts';
 import { delivery, line, OutputFixture } from '../support/output-fixture.ts';
-import { Rsyslog, rsyslogRoot } from '../support/rsyslog.ts';
+import { findRsyslog, Rsyslog } from '../support/rsyslog.ts';
 import { unescapeControls } from '../support/syslog-reader.ts';
 
-const root = rsyslogRoot();
+const installed = findRsyslog();
+const missing = typeof installed === 'string' ? ` (skipped: ${installed})` : '';
 
 const forged = 'a\n<34>1 - evil su - - - forged\r\nb \\n ]"';
 const records = (): string[] => [
@@ -27,14 +29,14 @@ const records = (): string[] => [
 ];
 
 // A program that is not there cannot be tested against; the name says what is missing.
-test.skipIf(root === undefined).each([
+test.skipIf(missing !== '').each([
   { scheme: 'tcp', framing: 'octet_counting', escapes: false },
   { scheme: 'tcp', framing: 'lf', escapes: true },
   { scheme: 'udp', framing: 'octet_counting', escapes: true },
 ] as const)(
-  'rsyslog understands each record as one message: $scheme, $framing (needs rsyslogd, or RSYSLOG_ROOT)',
+  `rsyslog understands each record as one message: $scheme, $framing${missing}`,
   async ({ scheme, framing, escapes }) => {
-    await using rsyslog = await Rsyslog.start(root ?? '');
+    await using rsyslog = await Rsyslog.start(installed as Installed);
     await expect.poll(() => rsyslog.findTcpPort(), { timeout: 10_000 }).toBeGreaterThan(0);
     const port = scheme === 'udp' ? rsyslog.udpPort : rsyslog.tcpPort;
     await using relay = OutputFixture.create(syslog, {

@@ -57,7 +57,9 @@ test('an input whose new port is taken goes on as it was, the rest of the change
   const { port: taken } = other.address() as AddressInfo;
   await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: { e: memory } });
   const moved = { type: 'syslog', listen: `tcp://127.0.0.1:${taken}` };
-  const wanted = { inputs: { a: moved, b: moved, c: tcp }, endpoints: { e: memory } };
+  const noCertificate = { cert_file: './missing.pem', key_file: './missing.key' };
+  const unreadable = { type: 'syslog', listen: 'tls://127.0.0.1:0', tls: noCertificate };
+  const wanted = { inputs: { a: moved, b: unreadable, c: tcp }, endpoints: { e: memory } };
 
   const { failures } = await running.reload(wanted);
 
@@ -84,7 +86,7 @@ test('an endpoint that is owed records is not forgotten; nothing of such a confi
   await running.send('a', 'one', 'two');
   await expect.poll(() => running.memory.at('f').messages).toEqual(['one', 'two']);
 
-  await expect(running.reload({ inputs: {}, endpoints: { f: memory } })).rejects.toMatchObject({
+  await expect(running.reload({ inputs: { b: tcp }, endpoints: { f: memory } })).rejects.toMatchObject({
     code: 'ENDPOINT_HAS_BACKLOG',
     message: expect.stringContaining('e (2 records)') as string,
   });
@@ -93,7 +95,7 @@ test('an endpoint that is owed records is not forgotten; nothing of such a confi
   running.memory.at('e').behaviour = 'take';
   await expect.poll(() => running.memory.at('e').messages, { timeout: 10_000 }).toEqual(['one', 'two']);
   await expect.poll(async () => (await running.relay.journal.cursors())[0]?.backlogRecords).toBe(0);
-  expect((await running.reload({ inputs: {}, endpoints: { f: memory } })).failures).toEqual([]);
+  expect((await running.reload({ inputs: { b: tcp }, endpoints: { f: memory } })).failures).toEqual([]);
   expect((await running.relay.journal.cursors()).map(({ endpoint }) => endpoint)).toEqual(['f']);
 });
 
@@ -174,11 +176,11 @@ test('dead letters are not lost with their endpoint', async () => {
 });
 
 test('settings that count from the next start do not half count before', async () => {
-  await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: {} });
+  await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: { e: memory } });
 
   const { changes } = await running.reload({
     inputs: { a: tcp },
-    endpoints: {},
+    endpoints: { e: memory },
     data_dir: './elsewhere',
     store: false,
   });

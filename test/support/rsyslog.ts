@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findOrUnpack, type Installed } from './foreign-programs.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 import { freeUdpPort } from './free-port.ts';
 
@@ -16,11 +17,9 @@ export interface RsyslogMessage {
   readonly msg: string;
 }
 
-/** Where rsyslog is: installed, or unpacked into the folder that `RSYSLOG_ROOT` names. Undefined where there is none. */
-export function rsyslogRoot(): string | undefined {
-  return [process.env['RSYSLOG_ROOT'] ?? '', '/'].find(
-    (root) => root !== '' && existsSync(join(root, 'usr/sbin/rsyslogd')),
-  );
+/** Where rsyslog is, installed or unpacked; a string says why it cannot be had. */
+export function findRsyslog(): Installed | string {
+  return findOrUnpack('rsyslog', 'rsyslogd');
 }
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
@@ -38,17 +37,16 @@ export class Rsyslog implements AsyncDisposable {
     this.udpPort = udpPort;
   }
 
-  static async start(root: string): Promise<Rsyslog> {
+  static async start({ file, root, env }: Installed): Promise<Rsyslog> {
     const folder = temporaryFolder();
     const udpPort = await freeUdpPort();
     const configuration = join(folder.path, 'rsyslog.conf');
     writeFileSync(configuration, CONFIGURATION.replaceAll('FOLDER', folder.path).replace('UDP_PORT', String(udpPort)));
     const modules = join(root, LIBRARIES, 'rsyslog');
-    const child = spawn(
-      join(root, 'usr/sbin/rsyslogd'),
-      ['-n', '-f', configuration, '-i', join(folder.path, 'pid'), '-M', modules],
-      { env: { LD_LIBRARY_PATH: join(root, LIBRARIES) }, stdio: 'ignore' },
-    );
+    const child = spawn(file, ['-n', '-f', configuration, '-i', join(folder.path, 'pid'), '-M', modules], {
+      env,
+      stdio: 'ignore',
+    });
     return new Rsyslog(folder, child, udpPort);
   }
 

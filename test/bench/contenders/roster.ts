@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Contender } from './contender.ts';
 import { fluentBitContenders } from './fluent-bit.ts';
-import { findOnPath, findOrUnpack } from './install.ts';
+import { findOnPath, findOrUnpack } from '../../support/foreign-programs.ts';
 import { relayContender } from './relay.ts';
 import { rsyslogContenders } from './rsyslog.ts';
 import { syslogNgContenders } from './syslog-ng.ts';

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from '../processes.ts';
 import type { Contender, Site } from './contender.ts';
-import type { Installed } from './install.ts';
+import type { Installed } from '../../support/foreign-programs.ts';
 
 /** The fields that the relay writes, but for `event.id`, which would cost rsyslog a UUID a record. */
 const ECS_TEMPLATE = `template(name="ecs" type="list") {

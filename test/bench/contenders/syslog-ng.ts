@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from '../processes.ts';
 import type { Contender, Site } from './contender.ts';
-import type { Installed } from './install.ts';
+import type { Installed } from '../../support/foreign-programs.ts';
 
 const ECS_FIELDS = [
   '@timestamp=$ISODATE',

@@ -25,7 +25,8 @@ export function findOrUnpack(packageName: string, program: string): Installed | 
   const libraries = ['usr/lib/syslog-ng', 'usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map((folder) =>
     join(root, folder),
   );
-  const file = join(root, 'usr/sbin', program);
+  const file = ['usr/sbin', 'usr/bin'].map((folder) => join(root, folder, program)).find(isExecutable);
+  if (file === undefined) return `${packageName} brings no ${program}`;
   return { file, root, env: { LD_LIBRARY_PATH: libraries.filter((folder) => existsSync(folder)).join(delimiter) } };
 }
 
@@ -45,7 +46,8 @@ function isExecutable(file: string): boolean {
 
 /** Undefined when it went well. Needs no rights: only `apt-get`'s lists, and the network. */
 function unpack(packageName: string, root: string): string | undefined {
-  const unfinished = `${root}.part`;
+  // Its own for each process: another one may be at it too.
+  const unfinished = `${root}.${process.pid}.part`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
   const plan = spawnSync('apt-get', ['install', '--simulate', '--no-install-recommends', packageName], {
@@ -61,7 +63,8 @@ function unpack(packageName: string, root: string): string | undefined {
     if (unpacked.status !== 0) return `dpkg cannot unpack ${archive}: ${lastLine(unpacked.stderr)}`;
     rmSync(join(unfinished, archive));
   }
-  renameSync(unfinished, root);
+  if (existsSync(root)) rmSync(unfinished, { recursive: true, force: true });
+  else renameSync(unfinished, root);
   return undefined;
 }
 
