@@ -43,7 +43,8 @@ export class TcpSource implements OutageSender {
     const sentBefore = this.sent;
     while (this.sent < end) {
       const dueMs = startedMs + ((this.sent - sentBefore) / this.#recordsPerS) * 1_000;
-      if (dueMs > performance.now()) await sleep(dueMs - performance.now());
+      const earlyMs = dueMs - performance.now();
+      if (earlyMs > 0) await sleep(earlyMs);
       const socket = this.#socket ?? (await this.#connect());
       const lines = Math.min(TCP_LINES, end - this.sent);
       let text = '';
@@ -51,7 +52,7 @@ export class TcpSource implements OutageSender {
         text += `<134>1 2026-03-01T12:00:00.000Z node-${this.source} outage 77 - - ${numbered(this.source, this.sent + i)}\n`;
       }
       this.sent += lines;
-      if (!socket.write(text)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {});
+      if (!socket.write(text)) await drained(socket);
     }
   }
 
@@ -78,6 +79,17 @@ export class TcpSource implements OutageSender {
       return socket;
     }
   }
+}
+
+/** Resolves once the kernel has taken what was written, or the connection has ended. */
+function drained(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
 }
 
 /** A sender that is told what was taken, and sends the same batch under the same name until it is. */
