@@ -56,8 +56,9 @@ export async function crashRounds(
     using archive = new Archive(relay.dataFolder);
     const found = new Set<string>();
     const endSeq = archive.nextSeq();
-    for (const { lines } of archive.batches(checkedSeq, endSeq, (problem) => chainProblems.push(problem))) {
-      for (const { id, message } of recordsIn(lines)) {
+    for (const { firstSeq, lines } of archive.batches(checkedSeq, endSeq, (problem) => chainProblems.push(problem))) {
+      // A merged batch may reach back into the round before.
+      for (const { id, message } of recordsIn(lines).slice(Math.max(0, checkedSeq - firstSeq))) {
         found.add(message);
         ids.add(id);
         stored++;

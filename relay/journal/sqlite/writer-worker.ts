@@ -10,6 +10,8 @@ import { Writer } from './writer.ts';
 const GROUP_BYTES_MAX = 8 * 1_048_576;
 /** Cursor moves are written at the latest after this time, where no commit takes them along. */
 const SETTLE_DELAY_MS = 200;
+/** So many are written at once: while a backlog is worked off, a crash would otherwise have all of that time delivered again. */
+const SETTLE_RECORDS = 4_096;
 /** How soon after a commit small batches are merged, if nothing else comes. */
 const TIDY_DELAY_MS = 2;
 
@@ -37,6 +39,7 @@ function run(writer: Writer, first: ToWriter): void {
   // All that waits is taken at once, so that one commit serves it: the group commit.
   for (let message: ToWriter | undefined = first; message !== undefined; message = next()) handle(writer, message);
   commit(writer);
+  if (writer.progressRecords >= SETTLE_RECORDS) attempt(() => writer.settle());
   if (writer.hasProgress) settleTimer ??= systemClock.after(SETTLE_DELAY_MS, () => settle(writer));
   tidyTimer ??= systemClock.after(TIDY_DELAY_MS, () => tidy(writer));
 }

@@ -29,6 +29,7 @@ export class Writer implements WriterCalls {
   readonly #clock: Clock;
   readonly #post: (message: FromWriter) => void;
   readonly #progress = new Map<string, Progress[]>();
+  #progressRecords = 0;
   readonly #identity: JournalIdentity;
   readonly ready: WriterReady;
   #database: Sqlite;
@@ -89,7 +90,7 @@ export class Writer implements WriterCalls {
         this.#store.append(batches);
         this.#applyProgress();
       });
-      this.#progress.clear();
+      this.#forgetProgress();
       this.#post({ kind: 'committed', endSeq: this.#store.nextSeq, batches: batches.length });
     } catch (error) {
       const failure = writeError(error);
@@ -99,6 +100,7 @@ export class Writer implements WriterCalls {
 
   /** Remembers a cursor's move; it is written with the next group, or by `settle`. */
   advance(endpoint: string, progress: Progress): void {
+    this.#progressRecords += progress.toSeq - progress.fromSeq;
     const waiting = this.#progress.get(endpoint);
     const last = waiting?.at(-1);
     if (waiting === undefined) {
@@ -114,11 +116,16 @@ export class Writer implements WriterCalls {
     return this.#progress.size > 0;
   }
 
+  /** Records that cursors have passed and that would be delivered again after a crash, over all endpoints. */
+  get progressRecords(): number {
+    return this.#progressRecords;
+  }
+
   /** Writes the cursor moves that wait. Throws where it cannot; they wait on then. */
   settle(): void {
     if (this.#progress.size === 0) return;
     this.#transaction(() => this.#applyProgress());
-    this.#progress.clear();
+    this.#forgetProgress();
   }
 
   /** A piece of the work that nobody waits for. True where there is more of it. */
@@ -232,6 +239,11 @@ export class Writer implements WriterCalls {
       this.#database.close();
       this.#lock.close();
     }
+  }
+
+  #forgetProgress(): void {
+    this.#progress.clear();
+    this.#progressRecords = 0;
   }
 
   #applyProgress(): void {
