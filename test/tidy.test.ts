@@ -174,7 +174,6 @@ test('the program imports only Node’s own modules and packages that are instal
 
 /** Who may ask the world for time, chance and the process itself, besides io/ and main.ts, and why. */
 const worldly: Readonly<Record<string, string>> = {
-  'relay/inputs/syslog/udp.ts': 'Linux alone reports a socket’s buffer at twice its size',
   'relay/journal/sqlite/identity.ts': 'makes the UUID of a journal, once in its life',
   'relay/outputs/stdout/stream.ts': 'standard output is what it writes to',
 };
