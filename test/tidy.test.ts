@@ -174,7 +174,6 @@ test('the program imports only Node’s own modules and packages that are instal
 
 /** Who may ask the world for time, chance and the process itself, besides io/ and main.ts, and why. */
 const worldly: Readonly<Record<string, string>> = {
-  'relay/inputs/syslog/udp.ts': 'Linux alone reports a socket’s buffer at twice its size',
   'relay/journal/sqlite/identity.ts': 'makes the UUID of a journal, once in its life',
   'relay/outputs/stdout/stream.ts': 'standard output is what it writes to',
 };
@@ -195,8 +194,8 @@ const LINES_MAX = 300;
 const long: Readonly<Record<string, string>> = {
   'relay/delivery/dispatcher.ts': 'one endpoint’s whole life: what is in flight, behind and next is one state',
   'relay/inputs/syslog/record.ts': 'one pass over a message writes one record, field by field',
-  'relay/record/sender-placement.ts': 'one table of where each field of a sender goes',
-  'relay/record/sender-record.ts': 'one pass over an object writes one record',
+  'relay/journal/sqlite/client.ts': 'one face of two threads: what is under way in both is one state',
+  'relay/journal/sqlite/writer.ts': 'every change of the journal, each a short method over one connection',
   'relay/wire/syslog-frame.ts': 'one state machine, whose states make sense only together',
 };
 

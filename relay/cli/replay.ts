@@ -4,7 +4,7 @@ import { nextDelayMs } from '../delivery/backoff.ts';
 import { RelayError, describeError } from '../errors.ts';
 import { sleep } from '../io/clock.ts';
 import { Archive } from '../journal/archive.ts';
-import { lineOffsets } from '../record/lines.ts';
+import { eventIdOf, lineOffsets } from '../record/lines.ts';
 import { silentLog } from '../telemetry/logger.ts';
 import { type CommandContext, configOption, defineCommand, wholeNumber } from './command.ts';
 import { commandConfig } from './config-file.ts';
@@ -182,7 +182,7 @@ class Sender {
     const at = Math.min(from + known, to - 1);
     this.sent += at - from;
     this.refused++;
-    const id = eventIdOf(lines.toString('utf8', offsets[at], offsets[at + 1]));
+    const id = eventIdOf(lines, offsets[at]!);
     this.#context.stderr.write(`refused: ${printable(`${id}: ${describeError(error)}`)}\n`);
     return at + 1 === to || this.#deliver(lines, offsets, at + 1, to);
   }
@@ -203,8 +203,4 @@ function pieceEnd(offsets: Uint32Array, from: number, limits: DeliveryLimits): n
   let to = from + 1;
   while (to < records && to - from < limits.recordsMax && offsets[to + 1]! - offsets[from]! <= limits.bytesMax) to++;
   return to;
-}
-
-function eventIdOf(line: string): string {
-  return /"event":\{"id":"([^"]{1,100})"/.exec(line)?.[1] ?? 'a record without id';
 }

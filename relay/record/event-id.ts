@@ -9,7 +9,6 @@
  * Crockford's base 32 in lower case, so that ids of one node sort as text in the order of their records.
  */
 export const EVENT_ID_LENGTH = 24;
-const SEQUENCE_OFFSET = 15;
 const SEQUENCE_LENGTH = 9;
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const ALPHABET_BYTES = Buffer.from(ALPHABET);
@@ -48,16 +47,4 @@ export function writeSequence(bytes: Uint8Array, position: number, sequence: num
     bytes[position + i] = ALPHABET_BYTES[high & 31]!;
     high >>= 5;
   }
-}
-
-/** The sequence number in an `event.id`; undefined where the text is none. */
-export function sequenceOf(eventId: string): number | undefined {
-  if (!/^[0-9a-z]{6}-[0-9a-z]{7}-[0-9a-z]{9}$/.test(eventId)) return undefined;
-  let sequence = 0;
-  for (const digit of eventId.slice(SEQUENCE_OFFSET)) {
-    const value = ALPHABET.indexOf(digit);
-    if (value < 0) return undefined;
-    sequence = sequence * 32 + value;
-  }
-  return sequence;
 }

@@ -6,21 +6,16 @@ import { SYSLOG_FORMATS } from '../../wire/syslog-header.ts';
 /** The pieces of JSON between the values, as long as they can be, so that a record is few copies. */
 
 export const ORIGINAL = fragment(',"original":"');
-export const TIME_ZONE = fragment('","timezone":"');
 export const TIME_ZONE_FIRST = fragment(',"timezone":"');
 export const TIMESTAMP = fragment('},"@timestamp":"');
 export const HOST = fragment('","host":{"name":"');
 export const APP_NAME = fragment(',"appname":"');
 export const PROCESS_ID = fragment(',"procid":"');
 export const MESSAGE_ID = fragment(',"msgid":"');
-export const NEXT_PROCESS_ID = fragment('","procid":"');
-export const NEXT_MESSAGE_ID = fragment('","msgid":"');
 export const VERSION = fragment(',"version":');
 export const STRUCTURED_DATA = fragment(',"structured_data":{');
-export const STRUCTURED_DATA_END = fragment('}');
 export const LOG_END_MESSAGE = fragment('}},"message":"');
 export const MESSAGE = fragment(',"message":"');
-export const QUOTE_MESSAGE = fragment('","message":"');
 export const ID_END = fragment('":{');
 export const VALUE_START = fragment('":"');
 
@@ -62,7 +57,6 @@ export const PART_TOTAL_BYTES = fragment(',"total_bytes":');
 export const PART_TOTAL_BYTES_ONLY = fragment(',"part":{"total_bytes":');
 export const ORIGINAL_BASE64 = fragment(',"original_base64":"');
 export const CLOSE = fragment('}');
-export const QUOTE_CLOSE = fragment('"');
 
 /** What ends every record of one sender, made once for it: from the message's closing quote to the format. */
 export interface Peer {

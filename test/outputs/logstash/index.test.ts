@@ -55,7 +55,7 @@ describe('options', () => {
 test.each([
   ['lumberjack://a', 'endpoint', { recordsMax: 2_048, bytesMax: 2_097_152, inFlightMax: 4 }],
   ['https://a', 'endpoint', { recordsMax: 2_048, bytesMax: 2_097_152, inFlightMax: 1 }],
-  ['tls://a:1', 'none', { recordsMax: 10_000, bytesMax: 2_097_152, inFlightMax: 4 }],
+  ['tls://a:1', 'none', { recordsMax: 10_000, bytesMax: 2_097_152, inFlightMax: 16 }],
 ])('%s is acknowledged by %s, within its limits', (url, acknowledgement, limits) => {
   const options = logstash.options.parse({ url });
 
