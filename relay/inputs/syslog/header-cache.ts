@@ -20,16 +20,31 @@ const KEY_BYTES_MAX = 512;
 const KEY_BYTES_MIN = 8;
 /** One in so many headers that were not found is kept, so that headers which never come again cost little. */
 const KEPT_ONE_IN = 4;
-/** After so many in a row that were not found, one in so many is kept: senders that write a new header each time have nothing to gain. */
-const COLD_AFTER = 1_024;
-const KEPT_ONE_IN_WHEN_COLD = 64;
+/** After so many look-ups it is seen whether they were worth it: where fewer than half found something, none are made for a while. */
+const LOOKUPS_PER_TRIAL = 4_096;
+const LINES_ASLEEP = 262_144;
 
 /** Remembers the headers that come again and again, at most 1024 of them, so that they are neither parsed nor written field by field. */
 export class HeaderCache {
   readonly #entries: Array<CachedHeader | undefined> = Array.from({ length: SETS * WAYS }, () => undefined);
   #missed = 0;
-  #missedInARow = 0;
   #victim = 0;
+  #lookups = 0;
+  #found = 0;
+  #asleep = 0;
+
+  /** To be asked once for each line: false while senders write a new header on most lines, and a look would be wasted. */
+  isWorthALook(): boolean {
+    if (this.#asleep > 0) {
+      this.#asleep--;
+      return false;
+    }
+    if (++this.#lookups < LOOKUPS_PER_TRIAL) return true;
+    if (this.#found * 2 < this.#lookups) this.#asleep = LINES_ASLEEP;
+    this.#lookups = 0;
+    this.#found = 0;
+    return true;
+  }
 
   /** The header that stands at `start`, if it is known. Something must follow it. */
   find(priority: number, format: number, source: Source, start: number, end: number): CachedHeader | undefined {
@@ -40,7 +55,7 @@ export class HeaderCache {
       if (entry === undefined) return undefined;
       if (entry.priority !== priority || entry.format !== format || !startsWith(source, start, end, entry.key))
         continue;
-      this.#missedInARow = 0;
+      this.#found++;
       return entry;
     }
     return undefined;
@@ -50,8 +65,7 @@ export class HeaderCache {
   wants(start: number, messageStart: number): boolean {
     const length = messageStart - start;
     if (length <= KEY_BYTES_MIN || length > KEY_BYTES_MAX) return false;
-    const oneIn = ++this.#missedInARow > COLD_AFTER ? KEPT_ONE_IN_WHEN_COLD : KEPT_ONE_IN;
-    return this.#missed++ % oneIn === 0;
+    return this.#asleep === 0 && this.#missed++ % KEPT_ONE_IN === 0;
   }
 
   keep(entry: CachedHeader): void {

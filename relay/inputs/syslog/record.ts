@@ -87,7 +87,7 @@ export class SyslogRecords {
       asText(header, start);
     } else {
       const plain = marks.part === 0 && marks.totalBytes === 0 && !marks.cut && !this.#keepOriginal;
-      const known = plain ? this.#findKnown(source, start, end) : undefined;
+      const known = plain && this.#cache.isWorthALook() ? this.#findKnown(source, start, end) : undefined;
       if (known !== undefined) {
         this.#writeKnown(source, start, end, peer, known);
         return;

@@ -14,16 +14,17 @@ import type {
 import type {
   DamagedRange,
   FromWriter,
-  ReaderCalls,
+  ReaderThreadCalls,
   ToldProgress,
   ToWriter,
-  WireRead,
+  SentRead,
   WriterCalls,
   WriterOptions,
   WriterReady,
 } from './messages.ts';
 import { joinProgress } from './progress.ts';
-import { ReadAhead } from './read-ahead.ts';
+import { Borrower } from './lent-memory.ts';
+import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { startWorker, Thread, wireError } from './thread.ts';
 
@@ -60,7 +61,8 @@ export class SqliteJournal implements Journal {
   /** Moves of cursors that the writer has not been told of yet. */
   readonly #progress = new Map<string, Progress>();
   #progressTimer: Timer | undefined;
-  #reader: Thread<ReaderCalls> | undefined;
+  #reader: Thread<ReaderThreadCalls> | undefined;
+  #borrower = new Borrower();
   #nextSeq: number;
   #closed = false;
 
@@ -130,8 +132,10 @@ export class SqliteJournal implements Journal {
     if (recent !== undefined) return recent;
     const known = this.#ahead.take(fromSeq);
     if (known !== undefined) return this.#give(known);
-    const found = await this.#readingThread().call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
-    const [first, ...rest] = found;
+    const thread = this.#readingThread();
+    const borrower = this.#borrower;
+    const sent = await thread.call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
+    const [first, ...rest] = sent.map((item) => borrowed(item, thread, borrower));
     if (first === undefined) return undefined;
     this.#ahead.keep(rest);
     return this.#give(first);
@@ -169,12 +173,12 @@ export class SqliteJournal implements Journal {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
     if (this.#reader === undefined) return this.#callWriter('cursors');
     await this.#callWriter('settle');
-    return this.#readingThread().call('cursors');
+    return this.#ask((reader) => reader.call('cursors'));
   }
 
   async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
     await this.#callWriter('settle');
-    return this.#readingThread().call('deadLetters', endpoint, limit);
+    return this.#ask((reader) => reader.call('deadLetters', endpoint, limit));
   }
 
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): Promise<number> {
@@ -186,7 +190,7 @@ export class SqliteJournal implements Journal {
   }
 
   stats(): Promise<JournalStats> {
-    return this.#readingThread().call('stats');
+    return this.#ask((reader) => reader.call('stats'));
   }
 
   configure(limits: JournalLimits): void {
@@ -240,24 +244,29 @@ export class SqliteJournal implements Journal {
     this.#writer.worker.postMessage(message);
   }
 
-  #readingThread(): Thread<ReaderCalls> {
+  #readingThread(): Thread<ReaderThreadCalls> {
     // One that has failed is not asked again.
     if (this.#reader?.ended === true) this.#reader = undefined;
-    this.#reader ??= new Thread<ReaderCalls>(startWorker('reader', { directory: this.#directory }));
+    if (this.#reader === undefined) {
+      this.#reader = new Thread<ReaderThreadCalls>(startWorker('reader', { directory: this.#directory }));
+      this.#borrower = new Borrower();
+    }
     return this.#reader;
   }
 
-  async #give(found: WireRead): Promise<Batch> {
-    if (found.kind === 'damaged') return this.#giveUp(found);
-    return {
-      firstSeq: found.firstSeq,
-      records: found.records,
-      lines: Buffer.from(found.lines.buffer, found.lines.byteOffset, found.lines.byteLength),
-      datasets: found.datasets,
-      receivedFirstMs: found.receivedFirstMs,
-      receivedLastMs: found.receivedLastMs,
-      release: () => {},
-    };
+  #give(found: Found): Batch | Promise<never> {
+    return 'lines' in found ? found : this.#giveUp(found);
+  }
+
+  /** Asks the reading thread; where it meets damage, the writer sees to it first. */
+  async #ask<T>(question: (reader: Thread<ReaderCalls>) => Promise<T>): Promise<T> {
+    try {
+      return await question(this.#readingThread());
+    } catch (error) {
+      const damaged = error instanceof RelayError && error.code === 'JOURNAL_DAMAGED';
+      if (!damaged || !(await this.#callWriter('repair'))) throw error;
+      return question(this.#readingThread());
+    }
   }
 
   #endReader(): void {
@@ -313,4 +322,23 @@ export class SqliteJournal implements Journal {
         return;
     }
   }
+}
+
+/** What the reading thread sent, as those take it who deliver it. */
+function borrowed(item: SentRead, thread: Thread<ReaderThreadCalls>, borrower: Borrower): Found {
+  if (item.kind === 'damaged') return item;
+  const { lent, firstSeq, records, datasets, receivedFirstMs, receivedLastMs } = item;
+  let held = true;
+  return {
+    firstSeq,
+    records,
+    datasets,
+    receivedFirstMs,
+    receivedLastMs,
+    lines: borrower.open(lent),
+    release: () => {
+      if (held) thread.tell('giveBack', lent.id);
+      held = false;
+    },
+  };
 }

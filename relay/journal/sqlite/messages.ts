@@ -1,3 +1,4 @@
+import type { LentMemory } from './lent-memory.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
 
@@ -37,6 +38,8 @@ export interface WriterCalls {
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
   setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome;
   cursors(): Cursor[];
+  /** Looks whether what the reader says of damage is so, and begins a fresh file if it is. True where it did. */
+  repair(): boolean;
   receipts(): string[];
   settle(): void;
   close(): void;
@@ -130,9 +133,21 @@ export type WireRead =
     }
   | ({ readonly kind: 'damaged' } & DamagedRange);
 
+/** The same as it comes from the reading thread: the lines lent, to be given back. */
+export type SentRead =
+  | (Omit<Extract<WireRead, { kind: 'batch' }>, 'lines'> & { readonly lent: LentMemory })
+  | Extract<WireRead, { kind: 'damaged' }>;
+
+/** What the reading thread answers. */
+export interface ReaderThreadCalls extends Omit<ReaderCalls, 'read'> {
+  read(fromSeq: number, endSeq: number, bytesMax: number): SentRead[];
+  /** Gives lent memory back. */
+  giveBack(id: number): void;
+}
+
 export type ToReader = {
   readonly kind: 'call';
   readonly id: number;
-  readonly method: keyof ReaderCalls;
+  readonly method: keyof ReaderThreadCalls;
   readonly args: readonly unknown[];
 };

@@ -65,6 +65,14 @@ export class Thread<Methods> {
     });
   }
 
+  /** A call that has no answer. */
+  tell<Name extends keyof Methods & string>(
+    method: Name,
+    ...args: Methods[Name] extends (...args: infer Args) => unknown ? Args : never
+  ): void {
+    if (this.#ended === undefined) this.worker.postMessage({ kind: 'call', id: 0, method, args });
+  }
+
   #settle(reply: Reply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);

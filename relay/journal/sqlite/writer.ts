@@ -202,6 +202,19 @@ export class Writer implements WriterCalls {
     }
   }
 
+  repair(): boolean {
+    const reader = new Reader(this.#options.directory);
+    try {
+      reader.stats();
+      reader.cursors();
+      return false;
+    } catch (error) {
+      return isDamage(error) && this.#startAfresh(error);
+    } finally {
+      reader.close();
+    }
+  }
+
   receipts(): string[] {
     this.#store.forgetReceipts();
     return this.#database.prepare('SELECT key FROM receipt').pluck().all() as string[];
