@@ -259,7 +259,7 @@ export class SqliteJournal implements Journal {
   }
 
   /** Asks the reading thread; where it meets damage, the writer sees to it first. */
-  async #ask<T>(question: (reader: Thread<ReaderCalls>) => Promise<T>): Promise<T> {
+  async #ask<T>(question: (reader: Thread<ReaderThreadCalls>) => Promise<T>): Promise<T> {
     try {
       return await question(this.#readingThread());
     } catch (error) {
