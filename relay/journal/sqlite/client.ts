@@ -151,7 +151,11 @@ export class SqliteJournal implements Journal {
 
   async cursors(): Promise<Cursor[]> {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
-    if (this.#reader === undefined) return this.#callWriter('cursors');
+    if (this.#reader === undefined) {
+      // Where it meets damage, the way of the reading thread has it repaired.
+      const found = await this.#callWriter('cursors').catch(() => undefined);
+      if (found !== undefined) return found;
+    }
     await this.#callWriter('settle');
     return this.#ask((reader) => reader.call('cursors'));
   }
