@@ -9,6 +9,7 @@ import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, 
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { damageFrom, inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from './progress.ts';
+import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { Store } from './store.ts';
 
