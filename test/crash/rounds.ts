@@ -56,8 +56,10 @@ export async function crashRounds(
     using archive = new Archive(relay.dataFolder);
     const found = new Set<string>();
     const endSeq = archive.nextSeq();
-    for (const { lines } of archive.batches(checkedSeq, endSeq, (problem) => chainProblems.push(problem))) {
-      for (const { id, message } of recordsIn(lines)) {
+    for (const { firstSeq, lines } of archive.batches(checkedSeq, endSeq, (problem) => chainProblems.push(problem))) {
+      for (const [i, { id, message }] of [...recordsIn(lines)].entries()) {
+        // Small batches may have been merged with ones that were looked at in an earlier round.
+        if (firstSeq + i < checkedSeq) continue;
         found.add(message);
         ids.add(id);
         stored++;
