@@ -14,7 +14,7 @@ export interface AcceptorOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly batchBytesMax: number;
-  /** What may be on its way to the journal, in bytes, before inputs have to wait. */
+  /** What may be on its way to the journal, in bytes, before requests are refused. Inputs that give no answer wait earlier. */
   readonly inFlightBytesMax: number;
   /** How long records may wait for others to be committed with them. */
   readonly commitDelayMsMax: number;
@@ -28,6 +28,11 @@ const SLAB_ROOM_BYTES = 131_072;
 /** Slabs kept for re-use: enough for all that may be on its way and for what the journal keeps in memory, so that none is made anew. */
 const SLABS_IDLE_MAX = 128;
 const RECEIPTS_MAX = 200_000;
+/**
+ * What may be on its way to the journal before inputs wait that give no answer: their senders take what we have read for delivered, so
+ * this much is lost where the process is killed. It is enough to keep the journal busy while one commit is under way.
+ */
+const UNANSWERED_BYTES_MAX = 4 * 1_048_576;
 /** After the journal refused a batch it is offered again at this interval. */
 const RETRY_INTERVAL_MS = 500;
 /** Where this many records came during one commit, waiting a little for more makes better batches than it costs. */
@@ -97,7 +102,8 @@ export class Acceptor {
 
   /** True while inputs that get no answer should wait. */
   get congested(): boolean {
-    return this.#inFlightBytes >= this.#options.inFlightBytesMax || this.#refusal !== undefined;
+    const bytesMax = Math.min(this.#options.inFlightBytesMax, UNANSWERED_BYTES_MAX);
+    return this.#inFlightBytes >= bytesMax || this.#refusal !== undefined;
   }
 
   /** Why the journal takes nothing at present. */
@@ -126,7 +132,8 @@ export class Acceptor {
       }
     }
     if (this.#refusal !== undefined) throw this.#refusal;
-    if (this.congested) throw new RelayError('JOURNAL_FULL', 'the journal is busy; too much waits to be committed');
+    if (this.#inFlightBytes >= this.#options.inFlightBytesMax)
+      throw new RelayError('JOURNAL_FULL', 'the journal is busy; too much waits to be committed');
     const records = this.#request(write, key);
     if (records === 0) return { records, repeat: false };
     const endSeq = this.#builder.nextSeq;

@@ -278,6 +278,21 @@ test('more in flight than may be makes inputs wait until there is room', async (
   await expect(relay.acceptor.relieved()).resolves.toBeUndefined();
 });
 
+test('inputs that give no answer wait while requests are still taken', async () => {
+  const relay = new Accepting({ inFlightBytesMax: 16 * 1_048_576 });
+  relay.journal.byHand = true;
+  for (let n = 0; n < 110; n++) relay.write(`r${n + 1}`, dataset, 40_000);
+  expect(relay.acceptor.congested).toBe(true);
+  const request = relay.request(['last']);
+  while (relay.journal.appending.length > 0) {
+    relay.journal.commit();
+    await settled();
+  }
+
+  expect(request.outcome).toEqual({ records: 1, repeat: false });
+  expect(relay.acceptor.congested).toBe(false);
+});
+
 test('records without a sender that waits are committed after a flush', async () => {
   const relay = new Accepting();
   for (const text of numbered(1, 5)) {

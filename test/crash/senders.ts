@@ -5,8 +5,11 @@ import { decodeMulti, encode } from '@msgpack/msgpack';
 
 /** Sends records and says which of them the relay has answered for. */
 export interface Sender {
-  /** Resolves once the relay has acknowledged them; rejects where it did not. */
-  send(texts: readonly string[]): Promise<void>;
+  /**
+   * Resolves once the relay has acknowledged them; rejects where it did not. What is sent again under the same name is the same to
+   * the relay.
+   */
+  send(texts: readonly string[], name?: string): Promise<void>;
   close(): void;
 }
 
@@ -18,7 +21,7 @@ export class HttpSender implements Sender {
     this.#port = port;
   }
 
-  send(texts: readonly string[]): Promise<void> {
+  send(texts: readonly string[], name?: string): Promise<void> {
     const body = texts.map((message) => `${JSON.stringify({ message })}\n`).join('');
     return new Promise((resolve, reject) => {
       const sent = request(
@@ -28,7 +31,11 @@ export class HttpSender implements Sender {
           method: 'POST',
           path: '/ingest',
           agent: this.#agent,
-          headers: { 'content-type': 'application/x-ndjson', 'content-length': Buffer.byteLength(body) },
+          headers: {
+            'content-type': 'application/x-ndjson',
+            'content-length': Buffer.byteLength(body),
+            ...(name === undefined ? {} : { 'idempotency-key': name }),
+          },
         },
         (answer) => {
           answer.resume();
@@ -63,8 +70,7 @@ export class ForwardSender implements Sender {
     });
   }
 
-  send(texts: readonly string[]): Promise<void> {
-    const chunk = randomUUID();
+  send(texts: readonly string[], chunk: string = randomUUID()): Promise<void> {
     const entries = texts.map((message) => [1_700_000_000, { message }]);
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new Error('the connection ended'));
