@@ -9,6 +9,7 @@ const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '1000000' },
     rate: { type: 'string', default: '1000000' },
+    'kill-draining': { type: 'boolean', default: false },
     keep: { type: 'boolean' },
   },
 });
@@ -19,6 +20,7 @@ const result = await outage({
   folder,
   records: Number(values.records),
   recordsPerS: Number(values.rate),
+  killWhileDraining: values['kill-draining'],
   onStep: (step) => console.log(`${seconds()} s: ${step}`),
 });
 console.log({ ...result, seconds: Number(seconds()) });

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
-import { encodeAck } from '../../relay/wire/lumberjack.ts';
-import { LumberjackWindowReader } from '../../relay/wire/lumberjack-reader.ts';
+import { LumberjackSink } from './lumberjack-sink.ts';
 import { numberedIn } from './numbered.ts';
 
 /** What has arrived of one source. */
@@ -42,8 +39,7 @@ export class OutageReceiver implements AsyncDisposable {
   readonly #ids: readonly Float64Array[];
   readonly #idsSeen: Uint8Array;
   readonly #boots: string[] = [];
-  readonly #sockets = new Set<Socket>();
-  #server: Server | undefined;
+  #sink: LumberjackSink | undefined;
 
   constructor(recordsOfSource: readonly number[]) {
     this.#ids = recordsOfSource.map((records) => new Float64Array(records).fill(-1));
@@ -65,31 +61,11 @@ export class OutageReceiver implements AsyncDisposable {
   }
 
   async listen(port: number): Promise<void> {
-    const server = createServer((socket) => this.#admit(socket)).listen(port, '127.0.0.1');
-    await once(server, 'listening');
-    this.#server = server;
+    this.#sink = await LumberjackSink.start(port, (payload) => this.#take(payload));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const server = this.#server;
-    if (server === undefined) return;
-    const closed = once(server, 'close');
-    server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
-  }
-
-  #admit(socket: Socket): void {
-    const reader = new LumberjackWindowReader();
-    this.#sockets.add(socket);
-    socket.on('error', () => {});
-    socket.on('close', () => this.#sockets.delete(socket));
-    socket.on('data', (chunk: Buffer) => {
-      for (const window of reader.push(chunk)) {
-        for (const payload of window.payloads) this.#take(payload);
-        socket.write(encodeAck(window.highestSeq));
-      }
-    });
+    await this.#sink?.[Symbol.asyncDispose]();
   }
 
   #take(payload: Buffer): void {

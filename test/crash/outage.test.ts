@@ -5,7 +5,13 @@ import { outage } from './outage.ts';
 test('an endpoint that was down gets everything, though the relay was killed meanwhile', async () => {
   using folder = temporaryFolder();
 
-  const result = await outage({ folder: folder.path, records: 20_000, recordsPerS: 12_000, onStep: () => {} });
+  const result = await outage({
+    folder: folder.path,
+    records: 20_000,
+    recordsPerS: 12_000,
+    killWhileDraining: false,
+    onStep: () => {},
+  });
 
   expect(result.problems).toEqual([]);
   expect(result.doctor).toBe(0);

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { Archive } from '../../relay/journal/archive.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js');
 
@@ -58,6 +59,15 @@ export class RelayProcess {
         reject(new Error(`the relay ended (${code}): ${words.join('')} ${JSON.stringify(this.log.at(-1))}`)),
       );
     });
+  }
+
+  /** Records that an endpoint is owed, or all endpoints together, as the journal has it. Works while the relay runs, too. */
+  backlog(endpoint?: string): number {
+    using archive = new Archive(this.dataFolder);
+    return archive
+      .cursors()
+      .filter((cursor) => endpoint === undefined || cursor.endpoint === endpoint)
+      .reduce((sum, cursor) => sum + cursor.backlogRecords, 0);
   }
 
   /** As `kill -9`: it gets no chance to do anything. */
