@@ -24,7 +24,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-COPY container/config.yaml /etc/spillway/config.yaml
+COPY relay/config/container.yaml /etc/spillway/config.yaml
 RUN mkdir -m 0700 /data && chown 1000:1000 /data
 USER 1000:1000
 # All that the relay writes. Everything else may be read-only.

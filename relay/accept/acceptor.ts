@@ -35,9 +35,8 @@ const RECEIPTS_MAX = 200_000;
 const UNANSWERED_BYTES_MAX = 4 * 1_048_576;
 /** After the journal refused a batch it is offered again at this interval. */
 const RETRY_INTERVAL_MS = 500;
-/** Where this many records came during one commit, waiting a little for more makes better batches than it costs. */
+/** Where this many records came during one commit, waiting for more, up to so many bytes, makes better batches than it costs. */
 const BUSY_RECORDS = 32;
-const BUSY_DELAY_MS = 2;
 const BUSY_BYTES = 65_536;
 
 interface Pending {
@@ -157,6 +156,10 @@ export class Acceptor {
 
   /** Has what was recorded committed soon: at once where no commit is under way, else with the next one. */
   flush(): void {
+    if (this.#gatherTimer !== undefined && this.#builder.openBytes >= BUSY_BYTES) {
+      this.#gatherTimer.cancel();
+      this.#gatherTimer = undefined;
+    }
     if (this.#sealed.length > 0 || this.#gatherTimer !== undefined || this.#flushDue) return;
     // What the event loop has at hand from other connections comes along.
     this.#flushDue = true;
@@ -264,7 +267,7 @@ export class Acceptor {
   #continue(): void {
     const gathered = this.#builder.nextSeq - this.#recordsAtSeal;
     if (gathered === 0 && this.#builder.records === 0) return;
-    const delayMs = Math.min(BUSY_DELAY_MS, this.#options.commitDelayMsMax);
+    const delayMs = this.#options.commitDelayMsMax;
     if (gathered < BUSY_RECORDS || this.#builder.openBytes >= BUSY_BYTES || delayMs === 0) {
       this.#builder.seal();
       return;

@@ -44,8 +44,8 @@ export interface Route {
 const SOCKET_PATH_BYTES_MAX = 107;
 const BODY_BYTES_MAX = 1_048_576;
 
-/** What each role may do, widest last. `ingest` may do nothing here. */
-const RANK: Readonly<Record<Role, number>> = { ingest: 0, viewer: 1, auditor: 1, operator: 2, admin: 3 };
+/** What each role may do, widest last. */
+const RANK: Readonly<Record<Role, number>> = { viewer: 1, auditor: 1, operator: 2, admin: 3 };
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -18,10 +18,10 @@ import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 
 /**
- * `ingest` may send records in; `viewer` may look; `operator` may also pause, replay and purge; `auditor` may look, also at the
+ * `viewer` may look; `operator` may also pause, replay and purge; `auditor` may look, also at the
  * audit, and place holds; `admin` may do everything.
  */
-export const roles = ['ingest', 'viewer', 'operator', 'auditor', 'admin'] as const;
+export const roles = ['viewer', 'operator', 'auditor', 'admin'] as const;
 
 export type Role = (typeof roles)[number];
 

@@ -121,8 +121,12 @@ function show(report: Report, { stdout }: CommandContext): void {
   const { chain } = report;
   stdout.write(
     `\njournal: ${count(chain.records)} records in ${count(chain.batches)} batches read, ${count(chain.goneRecords)} gone by rule or limit` +
-      `\nhash chain: ${chain.misfits.length === 0 ? 'whole' : 'BROKEN'}, head ${chain.head}\n`,
+      `\nhash chain: ${chain.misfits.length === 0 ? 'whole' : 'BROKEN'}, head ${chain.head === '' ? 'unknown' : chain.head}\n`,
   );
   for (const problem of report.problems) stdout.write(`  ! ${problem}\n`);
-  stdout.write(report.problems.length === 0 ? 'nothing is missing\n' : `${report.problems.length} problems\n`);
+  stdout.write(
+    report.problems.length === 0
+      ? 'nothing is missing\n'
+      : `${report.problems.length} problem${report.problems.length === 1 ? '' : 's'}\n`,
+  );
 }

@@ -13,10 +13,10 @@ export const tokenCommand = defineCommand({
   notes: [
     'A token is printed once, when it is made; the data folder keeps only its hash. A relay that is running knows a new token, and ' +
       'no longer knows one that was removed, at once.',
-    `Roles: ingest sends records in; viewer looks; operator also pauses, replays and purges; auditor also sees the audit and ` +
+    `Roles: viewer looks; operator also pauses, replays and purges; auditor also sees the audit and ` +
       'places holds; admin does everything.',
   ],
-  examples: ['token add runners --role ingest', 'token list', 'token remove runners'],
+  examples: ['token add prometheus --role viewer', 'token list', 'token remove runners'],
   options: {
     role: { type: 'string', value: 'ROLE', description: `What the token is for: ${roles.join(', ')}.` },
     ...configOption,

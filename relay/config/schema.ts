@@ -99,9 +99,11 @@ const journalOptions = z
     max_commit_delay_ms: z
       .int()
       .min(0)
-      .max(10_000)
-      .default(10)
-      .describe('The longest that a record waits for others to be committed with it.'),
+      .max(1_000)
+      .default(2)
+      .describe(
+        'The longest that records wait for others to be committed with them, while many come in. A lone record never waits.',
+      ),
     max_batch_bytes: sizeOption({ bytesMin: 64 * 1024, bytesMax: 16 * 1024 ** 2, fallback: '512KiB' }).describe(
       'The size at which a batch is committed without waiting for more.',
     ),

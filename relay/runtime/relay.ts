@@ -121,7 +121,7 @@ export class Relay {
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
     } catch (error) {
-      await opened.stop(0);
+      await opened.stop(INPUT_STOP_MS);
       throw error;
     }
   }

@@ -22,7 +22,7 @@ class Accepting {
       clock: this.clock,
       batchBytesMax: 65_536,
       inFlightBytesMax: 1_048_576,
-      commitDelayMsMax: 10,
+      commitDelayMsMax: 2,
       receiptsWindowMs: HOUR_MS,
       patienceMs: 20_000,
       ...options,

@@ -13,7 +13,7 @@ async function open(): Promise<{ acceptor: Acceptor; harness: JournalHarness } &
     clock: systemClock,
     batchBytesMax: BATCH_BYTES_MAX,
     inFlightBytesMax: 1 << 20,
-    commitDelayMsMax: 10,
+    commitDelayMsMax: 2,
     receiptsWindowMs: 60_000,
     patienceMs: 5_000,
   });

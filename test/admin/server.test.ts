@@ -38,7 +38,7 @@ beforeAll(async () => {
     endpoints: { e: { type: 'memory' } },
   });
   tokenFile = new TokenFile(join(relay.folder, 'data', 'tokens.json'), { clock: systemClock, random: systemRandom });
-  for (const role of ['ingest', 'viewer', 'operator', 'auditor', 'admin'] as const)
+  for (const role of ['viewer', 'operator', 'auditor', 'admin'] as const)
     tokens.set(role, tokenFile.add(role, role).token);
   admin = new AdminServer({
     listen: '127.0.0.1:0',
@@ -80,7 +80,7 @@ function ask({ method = 'GET', path, token, headers = {}, body, bySocket = false
   });
 }
 
-const RANK: Readonly<Record<Role, number>> = { ingest: 0, viewer: 1, auditor: 1, operator: 2, admin: 3 };
+const RANK: Readonly<Record<Role, number>> = { viewer: 1, auditor: 1, operator: 2, admin: 3 };
 
 test('a route under /api/ tells nobody anything without a token of a role that may', async () => {
   const routes = admin.routes.filter(({ path }) => path.startsWith('/api/'));

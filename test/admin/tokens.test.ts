@@ -14,16 +14,16 @@ test('a token lets in whom it was made for', () => {
   using folder = temporaryFolder();
   const tokens = open(folder.path);
 
-  const { token, entry } = tokens.add('runners', 'ingest');
+  const { token, entry } = tokens.add('runners', 'viewer');
 
   expect(token).toMatch(/^spw_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
-  expect(entry).toMatchObject({ name: 'runners', role: 'ingest', created_at: '2030-01-02T00:00:00.000Z' });
+  expect(entry).toMatchObject({ name: 'runners', role: 'viewer', created_at: '2030-01-02T00:00:00.000Z' });
   expect(tokens.authenticate(token)).toEqual(entry);
 });
 
 test('the file holds no token, only its hash, and only its owner may read it', () => {
   using folder = temporaryFolder();
-  const { token } = open(folder.path).add('runners', 'ingest');
+  const { token } = open(folder.path).add('runners', 'viewer');
   const file = join(folder.path, 'data', 'tokens.json');
 
   const text = readFileSync(file, 'utf8');
@@ -37,7 +37,7 @@ test('the file holds no token, only its hash, and only its owner may read it', (
 test('a token that is nearly right lets nobody in', () => {
   using folder = temporaryFolder();
   const tokens = open(folder.path);
-  const { token } = tokens.add('runners', 'ingest');
+  const { token } = tokens.add('runners', 'viewer');
   tokens.add('other', 'admin');
 
   const position = fc.integer({ min: 0, max: token.length - 1 });

@@ -16,22 +16,22 @@ test('a token is printed alone on standard output, and works', async () => {
   using folder = temporaryFolder();
   const cli = cliIn(folder.path);
 
-  expect(await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'ingest')).toBe(0);
+  expect(await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'viewer')).toBe(0);
 
   expect(cli.stdout).toMatch(/^spw_\S+\n$/);
   expect(cli.stderr).toContain('shown this once');
   const file = new TokenFile(join(folder.path, 'var', 'tokens.json'), cli.context);
-  expect(file.authenticate(cli.stdout.trim())).toMatchObject({ name: 'runners', role: 'ingest' });
+  expect(file.authenticate(cli.stdout.trim())).toMatchObject({ name: 'runners', role: 'viewer' });
 });
 
 test('the list shows names and roles, never a token or a hash', async () => {
   using folder = temporaryFolder();
   const cli = cliIn(folder.path);
-  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'ingest', '--json');
+  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'viewer', '--json');
   const { token } = JSON.parse(cli.stdout) as { token: string };
 
   expect(await cli.run([tokenCommand], 'token', 'list')).toBe(0);
-  expect(cli.stdout).toMatch(/^NAME +ROLE +CREATED +ID\nrunners {2}ingest {2}\d{4}-.*Z {2}[0-9a-f]{16}\n$/);
+  expect(cli.stdout).toMatch(/^NAME +ROLE +CREATED +ID\nrunners {2}viewer {2}\d{4}-.*Z {2}[0-9a-f]{16}\n$/);
   expect(cli.stdout).not.toContain(token.slice(21));
 
   expect(await cli.run([tokenCommand], 'token', 'list', '--json')).toBe(0);
@@ -41,7 +41,7 @@ test('the list shows names and roles, never a token or a hash', async () => {
 test('a token can be removed, once', async () => {
   using folder = temporaryFolder();
   const cli = cliIn(folder.path);
-  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'ingest');
+  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'viewer');
 
   expect(await cli.run([tokenCommand], 'token', 'remove', 'runners')).toBe(0);
   expect(await cli.run([tokenCommand], 'token', 'remove', 'runners')).toBe(1);

@@ -23,7 +23,7 @@ test('every default is filled in', () => {
       min_free_bytes: 1024 ** 3,
       when_full: 'block',
       sync: 'full',
-      max_commit_delay_ms: 10,
+      max_commit_delay_ms: 2,
       max_batch_bytes: 512 * 1024,
       max_in_flight_bytes: 16 * 1024 ** 2,
       compression_level: 1,

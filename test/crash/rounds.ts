@@ -57,8 +57,9 @@ export async function crashRounds(
     const found = new Set<string>();
     const endSeq = archive.nextSeq();
     for (const { firstSeq, lines } of archive.batches(checkedSeq, endSeq, (problem) => chainProblems.push(problem))) {
-      // A merged batch may reach back into the round before.
-      for (const { id, message } of recordsIn(lines).slice(Math.max(0, checkedSeq - firstSeq))) {
+      for (const [i, { id, message }] of [...recordsIn(lines)].entries()) {
+        // Small batches may have been merged with ones that were looked at in an earlier round.
+        if (firstSeq + i < checkedSeq) continue;
         found.add(message);
         ids.add(id);
         stored++;

@@ -26,14 +26,13 @@ import { joinProgress } from './progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
+import { WireBatches } from './wire-batches.ts';
 import { startWorker, Thread, wireError } from './thread.ts';
 
 /** Memory for the batches committed last. */
 const RECENT_BYTES_MAX = 32 * 1_048_576;
 /** How much one question to the reading thread may bring. */
 const READ_BYTES_MAX = 2 * 1_048_576;
-/** Slabs that the writer remembers. */
-const KNOWN_SLABS_MAX = 128;
 /** How long a cursor's move may wait before the writer is told. */
 const PROGRESS_DELAY_MS = 20;
 
@@ -57,7 +56,7 @@ export class SqliteJournal implements Journal {
   readonly #commitListeners = new Set<(endSeq: number) => void>();
   /** What was posted to the writer and not answered yet, in order. */
   readonly #appending: Appending[] = [];
-  readonly #knownSlabs = new Set<number>();
+  readonly #toWire = new WireBatches();
   /** Moves of cursors that the writer has not been told of yet. */
   readonly #progress = new Map<string, Progress>();
   #progressTimer: Timer | undefined;
@@ -103,26 +102,7 @@ export class SqliteJournal implements Journal {
 
   append(batch: BuiltBatch): Promise<void> {
     if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
-    this.#post({
-      kind: 'append',
-      progress: this.#takeProgress(),
-      batch: {
-        firstSeq: batch.firstSeq,
-        records: batch.records,
-        ...this.#memoryOf(batch),
-        bytes: batch.bytes,
-        receivedFirstMs: batch.receivedFirstMs,
-        receivedLastMs: batch.receivedLastMs,
-        eventFirstMs: batch.eventFirstMs,
-        eventLastMs: batch.eventLastMs,
-        datasets: batch.datasets,
-        streams: batch.streams,
-        streamsCut: batch.streamsCut,
-        transient: batch.transient,
-        receipts: batch.receipts.map((receipt) => receipt.key),
-        continues: batch.continues,
-      },
-    });
+    this.#post({ kind: 'append', progress: this.#takeProgress(), batch: this.#toWire.of(batch) });
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
   }
 
@@ -171,7 +151,11 @@ export class SqliteJournal implements Journal {
 
   async cursors(): Promise<Cursor[]> {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
-    if (this.#reader === undefined) return this.#callWriter('cursors');
+    if (this.#reader === undefined) {
+      // Where it meets damage, the way of the reading thread has it repaired.
+      const found = await this.#callWriter('cursors').catch(() => undefined);
+      if (found !== undefined) return found;
+    }
     await this.#callWriter('settle');
     return this.#ask((reader) => reader.call('cursors'));
   }
@@ -206,16 +190,6 @@ export class SqliteJournal implements Journal {
     // The end of a request that never came: nothing of it was kept.
     const closed = new RelayError('JOURNAL_CLOSED', 'the journal is closed');
     for (const { reject } of this.#appending.splice(0)) reject(closed);
-  }
-
-  /** Shared memory costs the receiving thread each time it is sent, so a slab of the pool is sent once. */
-  #memoryOf({ slab }: BuiltBatch): { shared: SharedArrayBuffer | undefined; slabId: number | undefined } {
-    if (slab.id !== undefined && this.#knownSlabs.has(slab.id)) return { shared: undefined, slabId: slab.id };
-    // The writer keeps those that it knows for ever, so they must not become many.
-    if (slab.id === undefined || this.#knownSlabs.size >= KNOWN_SLABS_MAX)
-      return { shared: slab.shared, slabId: undefined };
-    this.#knownSlabs.add(slab.id);
-    return { shared: slab.shared, slabId: slab.id };
   }
 
   /** Cursors move with every delivery; the writer is told of several moves at once. */

@@ -123,7 +123,7 @@ function takeLock(directory: string): Sqlite {
   }
 }
 
-const DAMAGE_CODES = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT'];
+const DAMAGE_CODES = ['SQLITE_CORRUPT', 'SQLITE_NOTADB', 'SQLITE_FORMAT', 'SQLITE_IOERR_SHORT_READ'];
 
 /** True where SQLite says that the file's content is broken, not that the disk or the caller is at fault. */
 export function isDamage(error: unknown): boolean {

@@ -11,5 +11,7 @@ export function readHead(database: Sqlite): { readonly nextSeq: number; readonly
        ORDER BY next DESC LIMIT 1`,
     )
     .get() as { next: number; link: Buffer } | undefined;
-  return last === undefined ? { nextSeq: 1, link: CHAIN_START } : { nextSeq: last.next, link: Buffer.from(last.link) };
+  if (last === undefined) return { nextSeq: 1, link: CHAIN_START };
+  // A damaged row may hold anything; an empty link is one that nobody knows.
+  return { nextSeq: last.next, link: Buffer.isBuffer(last.link) ? last.link : Buffer.alloc(0) };
 }

@@ -1,5 +1,6 @@
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
-import { openForReading } from './database.ts';
+import { isDamage, openForReading } from './database.ts';
+import { Reader } from './reader.ts';
 
 export type Inspection = { readonly kind: 'intact' | 'absent' } | { readonly kind: 'damaged'; readonly row: BatchRow };
 
@@ -23,5 +24,21 @@ export function inspect(directory: string, seq: number): Inspection {
     return row.first_seq + row.records > seq ? { kind: 'intact' } : { kind: 'absent' };
   } finally {
     database.close();
+  }
+}
+
+/** Does what the reading thread does: the counts, and a read from one place. Returns what keeps SQLite from it, if its pages are damaged. */
+export function damageFrom(directory: string, seq: number, endSeq: number): unknown {
+  const reader = new Reader(directory);
+  try {
+    reader.stats();
+    reader.cursors();
+    const [first] = reader.read(seq, endSeq, 1);
+    return first?.kind === 'damaged' && first.records === 0 ? new Error(first.reason) : undefined;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    return error;
+  } finally {
+    reader.close();
   }
 }

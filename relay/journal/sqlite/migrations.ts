@@ -3,7 +3,8 @@
  *
  * - `batch`: one row a batch. `payload` comes last, so that the columns before it are read without it. `hash_of` says what
  *   `payload_hash` was made of: the record lines ('lines', small batches, which are merged later) or the payload as it stands
- *   here ('payload', large ones). `summary_hash` is made of all other columns but the payload. `members` is there once small batches were merged: pairs of (records, bytes), in order.
+ *   here ('payload', large ones). `summary_hash` is made of all other columns but the payload. `members` is there once small batches
+ *   were merged: pairs of (records, bytes), in order.
  * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
  *   come into it when they are merged; until then they are few, and at the end.
  * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole. An empty

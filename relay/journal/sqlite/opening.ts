@@ -5,6 +5,7 @@ import { Gaps } from './gaps.ts';
 import { readHead } from './head.ts';
 import type { SalvageReport, WriterOptions } from './messages.ts';
 import { salvage } from './salvage.ts';
+import { Store } from './store.ts';
 import { damagedWal } from './wal-check.ts';
 
 export interface Opened {
@@ -30,9 +31,8 @@ export function openOrSalvage(options: WriterOptions, clock: Clock): Opened {
     if (lostCommits !== undefined) throw new DamagedWal(lostCommits);
     database = openForWriting(options.directory, options.sync);
     // What every start reads must be readable.
-    readHead(database);
-    database.prepare('SELECT * FROM cursor').all();
-    database.prepare('SELECT * FROM setting').all();
+    new Store(database, { clock, ...options }).forgetReceipts();
+    for (const table of ['setting', 'receipt']) database.prepare(`SELECT * FROM ${table}`).all();
     return { database, salvage: undefined };
   } catch (error) {
     database?.close();

@@ -175,7 +175,14 @@ export class Reader implements ReaderCalls {
 
   /** Runs `read` within one transaction: all that it reads is of one moment. */
   consistently<T>(read: () => T): T {
-    return this.#database.transaction(read)();
+    if (this.#database.inTransaction) return read();
+    this.#database.exec('BEGIN');
+    try {
+      return read();
+    } finally {
+      // Nothing was written. A COMMIT would tell of damage once more that `read` has met and dealt with.
+      if (this.#database.inTransaction) this.#database.exec('ROLLBACK');
+    }
   }
 
   /** The place that the next record will get, and the chain's last link. */

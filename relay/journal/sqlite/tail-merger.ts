@@ -2,7 +2,7 @@ import type { WireBatch } from './messages.ts';
 import { BATCH_COLUMNS, columnValues, intactLines, type BatchRow } from './batch-row.ts';
 import { contentHash, encodeMembers } from './chain.ts';
 import { encodePayload } from './codec.ts';
-import type { Sqlite, Statement } from './database.ts';
+import { isDamage, type Sqlite, type Statement } from './database.ts';
 
 /** So many small batches, or so many bytes in them, are merged into one. */
 const RUN_BATCHES = 256;
@@ -12,6 +12,15 @@ interface SmallBatch {
   readonly firstSeq: number;
   readonly records: number;
   readonly bytes: number;
+}
+
+interface TailRow {
+  readonly first_seq: number;
+  readonly records: number;
+  readonly line_bytes: number;
+  readonly hash_of: string;
+  readonly transient: number;
+  readonly merged: number;
 }
 
 /**
@@ -76,23 +85,25 @@ export class TailMerger {
     this.#run = [];
     this.#ready = [];
     this.#runBytes = 0;
-    const rows = this.#database
-      .prepare(
-        `SELECT first_seq, records, line_bytes, hash_of, transient, members IS NOT NULL AS merged FROM batch
-         ORDER BY first_seq DESC LIMIT ?`,
-      )
-      .all(RUN_BATCHES * 4) as {
-      first_seq: number;
-      records: number;
-      line_bytes: number;
-      hash_of: string;
-      transient: number;
-      merged: number;
-    }[];
-    for (const row of rows.toReversed()) {
+    for (const row of this.#lastRows().toReversed()) {
       const small = row.hash_of === 'lines' && row.merged === 0;
       const transient = row.transient === 1;
       this.#add({ firstSeq: row.first_seq, records: row.records, bytes: row.line_bytes, transient }, small);
+    }
+  }
+
+  /** The batches at the journal's end; none where they cannot be read: merging is a convenience, whoever reads them sees to the damage. */
+  #lastRows(): TailRow[] {
+    try {
+      return this.#database
+        .prepare(
+          `SELECT first_seq, records, line_bytes, hash_of, transient, members IS NOT NULL AS merged FROM batch
+           ORDER BY first_seq DESC LIMIT ?`,
+        )
+        .all(RUN_BATCHES * 4) as TailRow[];
+    } catch (error) {
+      if (isDamage(error)) return [];
+      throw error;
     }
   }
 

@@ -75,7 +75,7 @@ class Walk {
     const link = this.#linkOf(row);
     if (this.#known && link !== undefined && !link.equals(row.chain_hash))
       this.#misfit(row.first_seq, 'its place in the chain does not fit: it, or what stood before it, was changed');
-    this.#link = row.chain_hash;
+    this.#link = Buffer.isBuffer(row.chain_hash) ? row.chain_hash : Buffer.alloc(0);
   }
 
   result(): Verification {

@@ -7,7 +7,7 @@ import { readHead } from './head.ts';
 import { keepIdentity, takeIdentity } from './identity.ts';
 import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
-import { inspect, type Inspection } from './inspect.ts';
+import { damageFrom, inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from './progress.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
@@ -188,6 +188,8 @@ export class Writer implements WriterCalls {
       if (!isDamage(error) || !this.#startAfresh(error)) throw error;
       return 'salvaged';
     }
+    // Without a count it was SQLite that could not go on there, so all must be written anew if it cannot now.
+    if (records === 0 && found.kind !== 'damaged') return this.#repairAt(firstSeq) ? 'salvaged' : 'readable';
     if (found.kind === 'intact') return 'readable';
     const salvagedMs = this.#salvagedMs;
     const gone = this.#transaction(() => {
@@ -210,16 +212,12 @@ export class Writer implements WriterCalls {
   }
 
   repair(): boolean {
-    const reader = new Reader(this.#options.directory);
-    try {
-      reader.stats();
-      reader.cursors();
-      return false;
-    } catch (error) {
-      return isDamage(error) && this.#startAfresh(error);
-    } finally {
-      reader.close();
-    }
+    return this.#repairAt(this.#store.nextSeq);
+  }
+
+  #repairAt(seq: number): boolean {
+    const damage = damageFrom(this.#options.directory, seq, this.#store.nextSeq);
+    return damage !== undefined && this.#startAfresh(damage);
   }
 
   receipts(): string[] {
@@ -234,7 +232,6 @@ export class Writer implements WriterCalls {
       while (this.#transaction(() => this.#reclaimer.removeTransient()) !== undefined);
       while (this.#transaction(() => this.#store.tidy(true)));
       this.#keepIdentity();
-      this.#database.pragma('optimize');
     } finally {
       this.#database.close();
       this.#lock.close();

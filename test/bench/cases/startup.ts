@@ -37,13 +37,9 @@ export async function startup(bench: Bench, contender: Contender, records: numbe
 /** The relay with an input of every kind that needs no certificate: until the last of them is open. */
 export async function startupWithEveryInput(bench: Bench, main: string, contender: Contender): Promise<Startup> {
   const site = await bench.site(contender);
-  const [udp, relp, http, forward, websocket] = await Promise.all(Array.from({ length: 5 }, freePort));
-  const tcpPorts = [site.input.port, relp!, http!, forward!, websocket!];
-  const command = relayCommand(
-    main,
-    site,
-    everyInput(site, { udp: udp!, relp: relp!, http: http!, forward: forward!, websocket: websocket! }),
-  );
+  const [udp, http, forward] = await Promise.all(Array.from({ length: 3 }, freePort));
+  const tcpPorts = [site.input.port, http!, forward!];
+  const command = relayCommand(main, site, everyInput(site, { udp: udp!, http: http!, forward: forward! }));
   const startedAt = performance.now();
   await using program = new Program(command, site.directory);
   for (const port of tcpPorts) await program.ready(() => accepts(port), POLL_MS);
@@ -55,15 +51,13 @@ export async function startupWithEveryInput(bench: Bench, main: string, contende
   return { ready_ms: readyMs, idle_mb: idle / 1e6, loaded_mb: Number.NaN };
 }
 
-type Ports = Readonly<Record<'udp' | 'relp' | 'http' | 'forward' | 'websocket', number>>;
+type Ports = Readonly<Record<'udp' | 'http' | 'forward', number>>;
 
 function everyInput({ input }: Site, ports: Ports): Record<string, object> {
   return {
     syslog_tcp: { type: 'syslog', listen: `tcp://127.0.0.1:${input.port}` },
     syslog_udp: { type: 'syslog', listen: `udp://127.0.0.1:${ports.udp}` },
-    relp: { type: 'relp', listen: `relp://127.0.0.1:${ports.relp}` },
     http: { type: 'http', listen: `http://127.0.0.1:${ports.http}` },
     forward: { type: 'forward', listen: `tcp://127.0.0.1:${ports.forward}` },
-    websocket: { type: 'websocket', listen: `ws://127.0.0.1:${ports.websocket}` },
   };
 }
