@@ -32,7 +32,7 @@ const RECEIPTS_MAX = 200_000;
  * What may be on its way to the journal before inputs wait that give no answer: their senders take what we have read for delivered, so
  * this much is lost where the process is killed. It is enough to keep the journal busy while one commit is under way.
  */
-const UNANSWERED_BYTES_MAX = 4 * 1_048_576;
+const UNANSWERED_BYTES_MAX = 8 * 1_048_576;
 /** After the journal refused a batch it is offered again at this interval. */
 const RETRY_INTERVAL_MS = 500;
 /** Where this many records came during one commit, waiting for more, up to so many bytes, makes better batches than it costs. */

@@ -108,7 +108,7 @@ const journalOptions = z
       'The size at which a batch is committed without waiting for more.',
     ),
     max_in_flight_bytes: sizeOption({ bytesMin: 1024 ** 2, bytesMax: 1024 ** 3, fallback: '16MiB' }).describe(
-      'The most that may wait in memory to be committed. At this limit senders wait; those that get no answer (syslog) wait at 4 MiB, ' +
+      'The most that may wait in memory to be committed. At this limit senders wait; those that get no answer (syslog) wait at 8 MiB, ' +
         'for what waits is lost to them if the process is killed.',
     ),
     compression_level: z

@@ -281,7 +281,7 @@ test('more in flight than may be makes inputs wait until there is room', async (
 test('inputs that give no answer wait while requests are still taken', async () => {
   const relay = new Accepting({ inFlightBytesMax: 16 * 1_048_576 });
   relay.journal.byHand = true;
-  for (let n = 0; n < 110; n++) relay.write(`r${n + 1}`, dataset, 40_000);
+  for (let n = 0; n < 220; n++) relay.write(`r${n + 1}`, dataset, 40_000);
   expect(relay.acceptor.congested).toBe(true);
   const request = relay.request(['last']);
   while (relay.journal.appending.length > 0) {
