@@ -1,40 +1,12 @@
 import { expect, test, vi } from 'vitest';
 import { Endpoint } from '../../../relay/delivery/endpoint.ts';
-import type { DeliveryEvents } from '../../../relay/delivery/events.ts';
 import { systemClock } from '../../../relay/io/clock.ts';
 import { systemRandom } from '../../../relay/io/random.ts';
 import { logInsight } from '../../../relay/outputs/loginsight/index.ts';
 import { silentLog } from '../../../relay/telemetry/logger.ts';
 import { JournalHarness } from '../../support/journal-harness.ts';
+import { endpointOptions, noEvents } from '../../support/real-delivery.ts';
 import { LogInsightStandIn } from '../../support/log-insight-stand-in.ts';
-
-const noEvents: DeliveryEvents = {
-  delivered: () => {},
-  filtered: () => {},
-  retrying: () => {},
-  refused: () => {},
-  stateChanged: () => {},
-  reminder: () => {},
-  deadLettersFull: () => {},
-  readFailed: () => {},
-  failedOver: () => {},
-  sentAgain: () => {},
-};
-
-const endpointOptions = {
-  name: 'siem',
-  match: undefined,
-  paused: false,
-  startAt: 'first' as const,
-  untilSeq: undefined,
-  backoffMinMs: 5,
-  backoffMaxMs: 50,
-  downAfterMs: 60_000,
-  reminderIntervalMs: 60_000,
-  drainRecordsPerSecondMax: 0,
-  resendRecords: 10_000,
-  deadLettersMax: 1_000,
-};
 
 const texts = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `record ${from + i}`);

@@ -1,44 +1,16 @@
 import { expect, test, vi } from 'vitest';
 import { Endpoint } from '../../../relay/delivery/endpoint.ts';
-import type { DeliveryEvents } from '../../../relay/delivery/events.ts';
 import { systemClock } from '../../../relay/io/clock.ts';
 import { systemRandom } from '../../../relay/io/random.ts';
 import { logstash } from '../../../relay/outputs/logstash/index.ts';
 import { silentLog } from '../../../relay/telemetry/logger.ts';
 import { JournalHarness } from '../../support/journal-harness.ts';
+import { endpointOptions, noEvents } from '../../support/real-delivery.ts';
 import { LogstashStandIn } from '../../support/logstash-stand-in.ts';
 import { LogstashTcpStandIn } from '../../support/logstash-tcp-stand-in.ts';
 import { reset } from '../../support/stand-in-server.ts';
 
 /** The output with the relay's real journal and delivery before it: what an endpoint must not lose, it must not lose here. */
-
-const noEvents: DeliveryEvents = {
-  delivered: () => {},
-  filtered: () => {},
-  retrying: () => {},
-  refused: () => {},
-  stateChanged: () => {},
-  reminder: () => {},
-  deadLettersFull: () => {},
-  readFailed: () => {},
-  failedOver: () => {},
-  sentAgain: () => {},
-};
-
-const endpointOptions = {
-  name: 'siem',
-  match: undefined,
-  paused: false,
-  startAt: 'first' as const,
-  untilSeq: undefined,
-  backoffMinMs: 5,
-  backoffMaxMs: 50,
-  downAfterMs: 60_000,
-  reminderIntervalMs: 60_000,
-  drainRecordsPerSecondMax: 0,
-  resendRecords: 10_000,
-  deadLettersMax: 1_000,
-};
 
 async function start(url: string) {
   const harness = await JournalHarness.open();
