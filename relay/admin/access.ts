@@ -11,7 +11,7 @@ export interface Caller {
   readonly name: string;
   readonly role: Role;
   /** How they proved it. */
-  readonly via: 'socket' | 'token' | 'session';
+  readonly via: 'socket' | 'token' | 'session' | 'nothing';
   readonly address: string;
 }
 
@@ -44,7 +44,7 @@ export class Access {
 
   /** Throws 401 where nobody known asks, and 403 where they may not. */
   require(request: FastifyRequest, needed: Role): Caller {
-    const caller = this.#identify(request);
+    const caller = this.identify(request);
     if (caller === undefined)
       throw new HttpError(401, 'sign in, or send a token: Authorization: Bearer …; make one with `spillway token add`');
     if (!may(caller.role, needed))
@@ -52,7 +52,8 @@ export class Access {
     return caller;
   }
 
-  #identify(request: FastifyRequest): Caller | undefined {
+  /** Who asks; undefined for nobody known. */
+  identify(request: FastifyRequest): Caller | undefined {
     const { authorization } = request.headers;
     const address = request.ip;
     if (authorization !== undefined) {

@@ -171,7 +171,10 @@ export class AdminServer {
     const misdirected = this.#hostRule.refusal(request.raw);
     if (misdirected !== undefined) throw new HttpError(421, misdirected);
     if (operation === undefined) return;
-    request.caller = operation.role === 'anybody' ? stranger(request) : this.#access.require(request, operation.role);
+    request.caller =
+      operation.role === 'anybody'
+        ? (this.#access.identify(request) ?? stranger(request))
+        : this.#access.require(request, operation.role);
   }
 
   #audit(request: FastifyRequest, reply: FastifyReply): void {
@@ -191,7 +194,7 @@ export class AdminServer {
 }
 
 function stranger({ ip }: FastifyRequest): Caller {
-  return { name: 'unknown', role: 'viewer', via: 'session', address: ip };
+  return { name: 'unknown', role: 'viewer', via: 'nothing', address: ip };
 }
 
 const fromControlSocket = new WeakSet<object>();

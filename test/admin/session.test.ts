@@ -76,9 +76,11 @@ test('a cookie alone changes nothing: the browser must say that the console’s 
 test('a session ends with the token that began it', async () => {
   const { token } = admin.tokenFile.add('leaver', 'viewer');
   const cookie = await cookieFor({ password: token });
-  expect((await admin.ask({ path: '/api/v1/session', headers: { cookie } })).status).toBe(200);
+  const who = async () => (await admin.ask({ path: '/api/v1/session', headers: { cookie } })).body;
+  expect(JSON.parse(await who())).toMatchObject({ session: { name: 'leaver', role: 'viewer' } });
   admin.tokenFile.remove('leaver');
-  expect((await admin.ask({ path: '/api/v1/session', headers: { cookie } })).status).toBe(401);
+  expect(await who()).toBe('{"session":null}');
+  expect((await admin.ask({ path: '/api/v1/status', headers: { cookie } })).status).toBe(401);
 });
 
 test.each([

@@ -21,7 +21,7 @@ const me = z.object({
   version: z.string(),
 });
 
-/** Signing in at the console. The only path that takes a request of nobody known: it is where they become known. */
+/** Signing in at the console. The only paths that take a request of nobody known: it is where they become known. */
 export function sessionRoutes(app: FastifyInstance, context: AdminContext): void {
   const { relay, tokens, sessions, clock, version } = context;
   const limit = new SignInLimit(clock);
@@ -66,11 +66,13 @@ export function sessionRoutes(app: FastifyInstance, context: AdminContext): void
       method: 'GET',
       path: '/api/v1/session',
       family: 'session',
-      summary: 'Who is asking.',
-      role: 'viewer',
-      answer: me,
+      summary: 'Who is asking; null where that is nobody known.',
+      role: 'anybody',
+      answer: z.object({ session: me.nullable() }),
     },
-    ({ caller: { name, role } }) => ({ name, role, relay: relay.config.name, version }),
+    ({ caller: { name, role, via } }) => ({
+      session: via === 'nothing' ? null : { name, role, relay: relay.config.name, version },
+    }),
   );
   route(
     app,
