@@ -63,11 +63,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   journal: basis,
   accept: ['component', 'journal', ...basis],
   delivery: ['component', 'journal', ...basis],
+  alerts: ['component', ...basis],
   retention: ['journal', ...basis],
   runs: ['component', 'journal', 'wire', ...basis],
   query: ['journal', 'runs', ...basis],
-  config: ['component', 'inputs', 'outputs', 'filters', 'io'],
+  config: ['alerts', 'component', 'inputs', 'outputs', 'filters', 'io'],
   runtime: [
+    'alerts',
     'component',
     'inputs',
     'outputs',
@@ -90,9 +92,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 
 /** Where from a folder may take types besides: what the runtime shows of itself is made of them. */
 const allowedTypes: Readonly<Record<string, readonly string[]>> = {
-  admin: ['accept', 'delivery', 'journal', 'record', 'retention', 'runs'],
+  admin: ['accept', 'alerts', 'delivery', 'journal', 'record', 'retention', 'runs'],
   // The console runs in a browser: of the program it has only the shapes of what the API answers.
-  console: ['admin', 'journal', 'query', 'retention', 'runs', 'runtime', 'telemetry'],
+  console: ['admin', 'alerts', 'journal', 'query', 'retention', 'runs', 'runtime', 'telemetry'],
 };
 
 test.each(sources)('%s imports only what its folder may', (file) => {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import type { AlertOptions } from '../alerts/options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -14,6 +15,7 @@ export interface Config {
   readonly journal: JournalOptions;
   readonly store: StoreOption;
   readonly admin: AdminOptions;
+  readonly alerts: AlertOptions;
   readonly log: LogOptions;
 }
 

@@ -1,3 +1,4 @@
+import { alertKinds } from '../alerts/options.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Metrics, Sample } from '../telemetry/metrics.ts';
 import type { InputHost } from './input-host.ts';
@@ -11,6 +12,12 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
   inputMetrics(metrics, relay);
   endpointMetrics(metrics, relay);
   journalMetrics(metrics, relay);
+  metrics.gauge('spillway_alerts', 'Alerts at present, by kind.', ['kind'], () =>
+    alertKinds.map((kind): Sample => ({
+      labels: { kind },
+      value: (relay.alerts?.active ?? []).filter((alert) => alert.kind === kind).length,
+    })),
+  );
 }
 
 function inputMetrics(metrics: Metrics, relay: Relay): void {

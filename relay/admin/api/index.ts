@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminContext } from '../server.ts';
+import { alertRoutes } from './alerts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { relayRoutes } from './relay.ts';
@@ -9,6 +10,14 @@ import { tokenRoutes } from './tokens.ts';
 
 /** Every family of the API. */
 export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
-  for (const family of [relayRoutes, endpointRoutes, deadLetterRoutes, sessionRoutes, tokenRoutes, settingsRoutes])
+  for (const family of [
+    relayRoutes,
+    alertRoutes,
+    endpointRoutes,
+    deadLetterRoutes,
+    sessionRoutes,
+    tokenRoutes,
+    settingsRoutes,
+  ])
     family(app, context);
 }
