@@ -215,6 +215,7 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    redact: registry.filters.redact.options,
     admin: adminOptions,
     log: logOptions,
   });
