@@ -48,13 +48,14 @@ export class Anchors<T> {
   next({ bytes, view }: Source, from: number, end: number): number {
     const pairs = this.#pairs;
     let at = from;
-    for (const last = end - 4; at <= last; at += 4) {
+    for (const last = end - 8; at <= last; at += 8) {
       const four = view.getInt32(at, true);
-      if ((pairs[four & 0xffff]! | pairs[four >>> 16]!) === 0) continue;
-      const place = this.#around(bytes, at, at + 2, from, end);
+      const next = view.getInt32(at + 4, true);
+      if ((pairs[four & 0xffff]! | pairs[four >>> 16]! | pairs[next & 0xffff]! | pairs[next >>> 16]!) === 0) continue;
+      const place = this.#around(bytes, at, at + 6, from, end);
       if (place >= 0) return place;
     }
-    return this.#around(bytes, at, at, from, end);
+    return this.#around(bytes, at, end, from, end);
   }
 
   /** What was added for the window that stands at a place that `next` gave. */

@@ -60,7 +60,7 @@ const shapes = {
     ),
     token({ prefix: 'SG.', body: WITH_DOTS, min: 60, max: 80 }),
     token({ prefix: 'hf_', body: ALPHANUMERIC, min: 34, max: 40 }),
-    ...['dop_v1_', 'doo_v1_', 'dapi'].map((prefix) => token({ prefix, body: HEX, min: 32, max: 64 })),
+    ...['dop_v1_', 'doo_v1_'].map((prefix) => token({ prefix, body: HEX, min: 32, max: 64 })),
     token({ prefix: 'oy2', body: byteClass('a-z0-9'), min: 43, max: 43 }),
     token({ prefix: 'AKCp', body: ALPHANUMERIC, min: 60, max: 128 }),
   ],
