@@ -3,6 +3,7 @@ import { RelayError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { BuiltBatch } from '../record/batch.ts';
+import type { BatchFilter } from '../record/batch-filter.ts';
 import { BatchBuilder } from '../record/batch-builder.ts';
 import { eventIdPrefix } from '../record/event-id.ts';
 import { fragment, sourceOf } from '../record/line-writer.ts';
@@ -103,6 +104,11 @@ export class Acceptor {
 
   get recorder(): Recorder {
     return this.#builder;
+  }
+
+  /** What every batch goes through on its way into the journal, from the next one on. */
+  set filter(filter: BatchFilter | undefined) {
+    this.#builder.filter = filter;
   }
 
   /** True while inputs that get no answer should wait. */

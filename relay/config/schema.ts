@@ -221,6 +221,7 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    redact: registry.filters.redact.options,
     admin: adminOptions,
     alerts: alertOptions,
     log: logOptions,

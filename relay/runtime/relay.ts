@@ -12,6 +12,7 @@ import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
+import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
@@ -52,6 +53,7 @@ export class Relay {
   /** What the relay itself has to say in the stream. */
   readonly ownRecords: OwnRecords;
   readonly #world: RelayWorld;
+  readonly filters: Filters;
   readonly #acceptor: Acceptor;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
@@ -77,12 +79,14 @@ export class Relay {
       patienceMs: PATIENCE_MS,
     });
     this.ownRecords = new OwnRecords(this.#acceptor, world.log);
+    this.filters = new Filters(world);
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
       clock: world.clock,
       random: world.random,
       log: world.log,
       isStored: (dataset) => isStored(config.store, dataset),
+      datasetName: (dataset) => this.filters.datasetName(dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
   }
@@ -120,6 +124,7 @@ export class Relay {
     const opened = new Relay(config, world, journal, events);
     relay = opened;
     try {
+      opened.#acceptor.filter = opened.filters.build(config);
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
       await opened.#endpoints.warnOfForgotten(config.endpoints);
@@ -175,6 +180,9 @@ export class Relay {
     if (this.events.journalFull !== '') reasons.push(this.events.journalFull);
     if (this.events.damagedRecords > 0 || this.events.salvages > 0)
       reasons.push(`the journal was damaged: ${this.events.damagedRecords} records were set aside`);
+    for (const { rule, suspended } of this.filters.counts)
+      if (suspended)
+        reasons.push(`the redact rule ${rule} hit too many records and masks nothing until the next reload`);
     for (const [name, endpoint] of this.#endpoints.running) {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
@@ -236,6 +244,7 @@ export class Relay {
       const gone = new Set(removed.map(({ name }) => name));
       refuseToForget((await this.journal.cursors()).filter(({ endpoint }) => gone.has(endpoint)));
     }
+    this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
     this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
