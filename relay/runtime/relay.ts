@@ -187,6 +187,9 @@ export class Relay {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
+    for (const { name, counters } of this.#inputs.hosts.values())
+      if (counters.harbor.silent)
+        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
     return reasons;
   }
 
