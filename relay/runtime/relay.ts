@@ -7,6 +7,7 @@ import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, JournalLimits } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
+import { Searches } from '../query/searches.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -46,6 +47,8 @@ export class Relay {
   readonly events: RelayEvents;
   readonly journal: Journal;
   readonly startedMs: number;
+  /** Searches over what the journal holds. */
+  readonly searches: Searches;
   readonly #world: RelayWorld;
   readonly #acceptor: Acceptor;
   readonly #inputs: Inputs;
@@ -78,6 +81,12 @@ export class Relay {
       isStored: (dataset) => isStored(config.store, dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.searches = new Searches({
+      clock: world.clock,
+      directory: config.data_dir,
+      freeBytesMin: config.journal.min_free_bytes,
+      nextSeq: () => journal.nextSeq,
+    });
   }
 
   /**
@@ -185,6 +194,7 @@ export class Relay {
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
+    await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
