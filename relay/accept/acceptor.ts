@@ -39,6 +39,12 @@ const RETRY_INTERVAL_MS = 500;
 const BUSY_RECORDS = 32;
 const BUSY_BYTES = 65_536;
 
+/** The members of a record beside its text and time; those of `event` come beside the ones that every record has. */
+export interface NoteFields {
+  readonly event?: Readonly<Record<string, unknown>>;
+  readonly [field: string]: unknown;
+}
+
 interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: RelayError) => void;
@@ -169,13 +175,14 @@ export class Acceptor {
     });
   }
 
-  /** Writes a record of the relay's own into the stream, such as a gap. `fields` must be JSON-safe. */
-  note(dataset: Dataset, message: string, spillway: Readonly<Record<string, unknown>>): void {
+  /** Writes a record of the relay's own into the stream, such as a gap. What it brings must be JSON-safe. */
+  note(dataset: Dataset, message: string, { event = {}, ...fields }: NoteFields): void {
     const text = sourceOf(Buffer.from(message));
-    const extra = fragment(`,"spillway":${JSON.stringify(spillway)}`);
+    const head = fragment(`${members(event)}},"@timestamp":"`);
+    const extra = fragment(members(fields));
     this.#builder.touch();
-    const writer = this.#builder.open(dataset, text.bytes.length + extra.bytes.length);
-    writer.raw(fragment('},"@timestamp":"'));
+    const writer = this.#builder.open(dataset, text.bytes.length + head.bytes.length + extra.bytes.length);
+    writer.raw(head);
     writer.raw(this.#builder.nowText);
     writer.raw(fragment('","message":"'));
     writer.text(text, 0, text.bytes.length);
@@ -303,4 +310,10 @@ export class Acceptor {
       late.reject(this.#refusal ?? new RelayError('JOURNAL_FULL', 'the journal did not commit in time'));
     }
   }
+}
+
+/** The members of an object as they follow others: each with a comma before it. */
+function members(fields: Readonly<Record<string, unknown>>): string {
+  const json = JSON.stringify(fields).slice(1, -1);
+  return json === '' ? '' : `,${json}`;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
 import { sizeOption } from './size.ts';
@@ -148,6 +149,9 @@ const adminOptions = z
         'Names by which people reach the console, beside `localhost` and addresses. A request to another name is ' +
           'refused, so that no web site can pose as the console.',
       ),
+    tls: tlsServerOption
+      .optional()
+      .describe('Certificate and key, to serve the console and the API by HTTPS. Needed where others can listen.'),
   })
   .prefault({})
   .describe('The console and the API.');

@@ -35,6 +35,20 @@ const INPUT_STOP_MS = 3_000;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
+/** One thing that somebody did, or tried to do. */
+export interface AuditEntry {
+  /** A verb and a noun, such as `pause-endpoint`. */
+  readonly action: string;
+  readonly succeeded: boolean;
+  /** One sentence for a person. */
+  readonly message: string;
+  /** Who did it. */
+  readonly name: string;
+  readonly address: string | undefined;
+  /** What was acted on: names and numbers, no secrets. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 /** What a reload did. */
 export interface Reloaded {
   /** What differed, also where it could not be changed. */
@@ -173,6 +187,22 @@ export class Relay {
     return reasons;
   }
 
+  /** Writes what somebody did to the relay into the stream, where it is kept and goes to the endpoints like any record. */
+  audit({ action, succeeded, message, name, address, details }: AuditEntry): void {
+    const outcome = succeeded ? 'success' : 'failure';
+    try {
+      this.#acceptor.note({ name: 'spillway.audit', stored: true }, message, {
+        event: { action, outcome, kind: 'event', category: ['configuration'] },
+        user: { name },
+        ...(address === undefined ? {} : { source: { ip: address } }),
+        spillway: { audit: details },
+      });
+    } catch (error) {
+      this.#world.log.error('an action could not be written to the audit', { action, reason: describeError(error) });
+    }
+    this.#world.log.info('somebody acted on the relay', { action, outcome, by: name });
+  }
+
   status(): Promise<RelayStatus> {
     return readStatus(this);
   }
@@ -257,7 +287,7 @@ export class Relay {
       this.#acceptor.note(
         { name: 'spillway.gap', stored: true },
         `${records} records that endpoints had not got yet were dropped: the journal was at its limit`,
-        { gap: { records, first_seq: firstSeq, reason: 'quota' } },
+        { spillway: { gap: { records, first_seq: firstSeq, reason: 'quota' } } },
       );
     } catch (error) {
       this.#world.log.error('the gap could not be told in the stream', { reason: describeError(error) });
