@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
+import { runsOptions } from './runs-options.ts';
 import { sizeOption } from './size.ts';
 
 /** What an operator may call an input or an endpoint: it stands in metrics, in paths of the API and on command lines. */
@@ -215,6 +216,7 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    runs: runsOptions,
     admin: adminOptions,
     log: logOptions,
   });

@@ -180,6 +180,11 @@ export class BatchBuilder implements Recorder {
     this.#options.onSealed(batch);
   }
 
+  /** True where nothing waits to be sealed. */
+  get isEmpty(): boolean {
+    return this.#records === 0 && !this.#carries;
+  }
+
   /** True where something is to be committed beside records. */
   get #carries(): boolean {
     return this.#receipts.length > 0 || this.#changes.length > 0;

@@ -3,6 +3,7 @@ import type { DropReason, Input, InputContext, InputCounters, RefusalReason } fr
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag } from '../record/recorder.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
 
@@ -36,6 +37,8 @@ export interface InputWorld {
   readonly random: Random;
   readonly log: Log;
   readonly isStored: (dataset: string) => boolean;
+  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
+  readonly runner: RunnerDatasets | undefined;
 }
 
 /** One configured input at work. */
@@ -71,6 +74,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
+    runner: world.runner,
     dataset: (dataset): Dataset => ({ name: dataset, stored: world.isStored(dataset) }),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {

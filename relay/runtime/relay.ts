@@ -15,6 +15,7 @@ import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
+import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -31,6 +32,7 @@ const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
+const RUNS_STOP_MS = 2_000;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -46,6 +48,8 @@ export class Relay {
   readonly events: RelayEvents;
   readonly journal: Journal;
   readonly startedMs: number;
+  /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
+  readonly runs: Runs | undefined;
   readonly #world: RelayWorld;
   readonly #acceptor: Acceptor;
   readonly #inputs: Inputs;
@@ -76,8 +80,12 @@ export class Relay {
       random: world.random,
       log: world.log,
       isStored: (dataset) => isStored(config.store, dataset),
+      runner: config.runs.enabled ? RAW_DATASETS : undefined,
     });
-    this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
+    const isDatasetStored = (dataset: string): boolean => isStored(config.store, dataset);
+    if (config.runs.enabled)
+      this.runs = new Runs(config.runs, { ...world, journal, sink: this.#acceptor, isStored: isDatasetStored });
   }
 
   /**
@@ -115,6 +123,8 @@ export class Relay {
     try {
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
+      if (opened.runs === undefined) await giveUpRuns(journal, world.log);
+      else await opened.runs.consumer.start();
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
       await opened.#inputs.startAll(config.inputs);
@@ -186,6 +196,8 @@ export class Relay {
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    if (this.runs !== undefined)
+      await this.#within(Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
