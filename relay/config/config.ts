@@ -3,6 +3,7 @@ import type { InputDefinition } from '../component/input.ts';
 import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
 import type { AlertOptions } from '../alerts/options.ts';
+import type { RunsOptions } from './runs-options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -16,6 +17,7 @@ export interface Config {
   readonly journal: JournalOptions;
   readonly store: StoreOption;
   readonly redact: ConfiguredFilter;
+  readonly runs: RunsOptions;
   readonly admin: AdminOptions;
   readonly alerts: AlertOptions;
   readonly log: LogOptions;

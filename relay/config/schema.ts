@@ -3,6 +3,7 @@ import { alertOptions } from '../alerts/options.ts';
 import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
+import { runsOptions } from './runs-options.ts';
 import { sizeOption } from './size.ts';
 
 /** What an operator may call an input or an endpoint: it stands in metrics, in paths of the API and on command lines. */
@@ -222,6 +223,7 @@ export function configSchema(registry: Registry) {
     journal: journalOptions,
     store: storeOption,
     redact: registry.filters.redact.options,
+    runs: runsOptions,
     admin: adminOptions,
     alerts: alertOptions,
     log: logOptions,

@@ -19,7 +19,9 @@ import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { Alerts } from './alerts.ts';
+import { within } from './within.ts';
 import { OwnRecords } from './own-records.ts';
+import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -36,6 +38,7 @@ const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
+const RUNS_STOP_MS = 2_000;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -55,6 +58,8 @@ export class Relay {
   readonly ownRecords: OwnRecords;
   /** Searches over what the journal holds. */
   readonly searches: Searches;
+  /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
+  readonly runs: Runs | undefined;
   readonly #world: RelayWorld;
   readonly filters: Filters;
   readonly #acceptor: Acceptor;
@@ -90,14 +95,18 @@ export class Relay {
       log: world.log,
       isStored: (dataset) => isStored(config.store, dataset),
       datasetName: (dataset) => this.filters.datasetName(dataset),
+      runner: config.runs.enabled ? RAW_DATASETS : undefined,
     });
-    this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
     this.searches = new Searches({
       clock: world.clock,
       directory: config.data_dir,
       freeBytesMin: config.journal.min_free_bytes,
       nextSeq: () => journal.nextSeq,
     });
+    const isDatasetStored = (dataset: string): boolean => isStored(config.store, dataset);
+    if (config.runs.enabled)
+      this.runs = new Runs(config.runs, { ...world, journal, sink: this.#acceptor, isStored: isDatasetStored });
   }
 
   /**
@@ -136,6 +145,8 @@ export class Relay {
       opened.#acceptor.filter = opened.filters.build(config);
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
+      if (opened.runs === undefined) await giveUpRuns(journal, world.log);
+      else await opened.runs.consumer.start();
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
       await opened.#inputs.startAll(config.inputs);
@@ -223,29 +234,16 @@ export class Relay {
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
-    await this.#within(left(), this.#changing, 'a reload');
-    await this.#within(left(), this.searches.close(), 'a search');
-    await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    await within(this.#world, left(), this.#changing, 'a reload');
+    await within(this.#world, left(), this.searches.close(), 'a search');
+    await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    if (this.runs !== undefined)
+      await within(this.#world, Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
     await this.#endpoints.stopAll(Math.min(left(), ENDPOINT_STOP_MS));
-    await this.#within(JOURNAL_CLOSE_MS, this.journal.close(), 'the journal');
-  }
-
-  /** Waits for a part of the end that must not hold up the rest. Never rejects. */
-  async #within(deadlineMs: number, work: Promise<unknown>, what: string): Promise<void> {
-    const { clock, log } = this.#world;
-    const enough = new AbortController();
-    const outcome = await Promise.race([
-      work.then(
-        () => 'done',
-        (error: unknown) => describeError(error),
-      ),
-      sleep(clock, deadlineMs, enough.signal).then(() => 'it took too long'),
-    ]);
-    enough.abort();
-    if (outcome !== 'done') log.warn('a part of the relay did not end in order', { what, reason: outcome });
+    await within(this.#world, JOURNAL_CLOSE_MS, this.journal.close(), 'the journal');
   }
 
   async #reload(config: Config): Promise<Reloaded> {
