@@ -37,6 +37,9 @@ const catalogue = {
   OUTPUT_REFUSED_RECORD: 'reject',
   OUTPUT_PROTOCOL: 'retry',
 
+  QUERY_INVALID: 'stop',
+  SEARCH_BUSY: 'retry',
+
   ADMIN_UNREACHABLE: 'retry',
   RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',

@@ -32,10 +32,17 @@ const small: readonly string[] = ['keep', 'drain'];
 
 /** Runs what stands on the command line, with the world as it is. */
 export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
-  const registry: Registry = small.includes(words[0] ?? '')
-    ? { inputs: [], filters: [], outputs: [] }
-    : (await import('../config/registry.ts')).registry;
-  const context = { ...process, clock: systemClock, random: systemRandom, registry, version: version() };
+  const registry = small.includes(words[0] ?? '') ? undefined : (await import('../config/registry.ts')).registry;
+  const context = {
+    ...process,
+    clock: systemClock,
+    random: systemRandom,
+    version: version(),
+    get registry(): Registry {
+      if (registry === undefined) throw new Error(`${words[0]} does without components`);
+      return registry;
+    },
+  };
   return runCommand(await loadCommands(words), words, context);
 }
 

@@ -8,6 +8,7 @@ import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, JournalLimits } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
+import { Searches } from '../query/searches.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -52,6 +53,8 @@ export class Relay {
   readonly startedMs: number;
   /** What the relay itself has to say in the stream. */
   readonly ownRecords: OwnRecords;
+  /** Searches over what the journal holds. */
+  readonly searches: Searches;
   readonly #world: RelayWorld;
   readonly filters: Filters;
   readonly #acceptor: Acceptor;
@@ -89,6 +92,12 @@ export class Relay {
       datasetName: (dataset) => this.filters.datasetName(dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.searches = new Searches({
+      clock: world.clock,
+      directory: config.data_dir,
+      freeBytesMin: config.journal.min_free_bytes,
+      nextSeq: () => journal.nextSeq,
+    });
   }
 
   /**
@@ -215,6 +224,7 @@ export class Relay {
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
+    await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
