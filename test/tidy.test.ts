@@ -63,7 +63,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   retention: ['journal', ...basis],
   runs: ['component', 'journal', 'wire', ...basis],
   query: ['journal', 'runs', ...basis],
-  config: ['component', 'inputs', 'outputs', 'filters', 'io'],
+  // Of retention it takes the options alone.
+  config: ['component', 'inputs', 'outputs', 'filters', 'retention', 'io'],
   runtime: [
     'component',
     'inputs',

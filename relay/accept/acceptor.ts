@@ -169,12 +169,13 @@ export class Acceptor {
     });
   }
 
-  /** Writes a record of the relay's own into the stream, such as a gap. `fields` must be JSON-safe. */
-  note(dataset: Dataset, message: string, spillway: Readonly<Record<string, unknown>>): void {
+  /** Writes a record of the relay's own into the stream, such as a gap, and returns its place. `spillway` must be JSON-safe. */
+  note(dataset: Dataset, message: string, spillway: Readonly<Record<string, unknown>>): number {
     const text = sourceOf(Buffer.from(message));
     const extra = fragment(`,"spillway":${JSON.stringify(spillway)}`);
     this.#builder.touch();
     const writer = this.#builder.open(dataset, text.bytes.length + extra.bytes.length);
+    const seq = this.#builder.nextSeq;
     writer.raw(fragment('},"@timestamp":"'));
     writer.raw(this.#builder.nowText);
     writer.raw(fragment('","message":"'));
@@ -183,6 +184,12 @@ export class Acceptor {
     writer.raw(extra);
     this.#builder.close(this.#builder.nowMs);
     this.flush();
+    return seq;
+  }
+
+  /** Resolves when the records before a place are durable; rejects where that takes longer than a sender should wait. */
+  durable(endSeq: number): Promise<void> {
+    return this.#durable(endSeq);
   }
 
   /** Waits until everything recorded is durable, or `deadlineMs` has passed. Returns what was not durable by then. */

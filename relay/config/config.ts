@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import type { RetentionOptions } from '../retention/options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -13,6 +14,7 @@ export interface Config {
   readonly endpoints: readonly ConfiguredEndpoint[];
   readonly journal: JournalOptions;
   readonly store: StoreOption;
+  readonly retention: RetentionOptions;
   readonly admin: AdminOptions;
   readonly log: LogOptions;
 }

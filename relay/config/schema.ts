@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retentionOptions } from '../retention/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
 import { sizeOption } from './size.ts';
@@ -215,6 +216,7 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    retention: retentionOptions,
     admin: adminOptions,
     log: logOptions,
   });

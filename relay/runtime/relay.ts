@@ -5,8 +5,9 @@ import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Journal, JournalLimits } from '../journal/journal.ts';
+import type { JournalLimits, PurgeableJournal } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
+import { RetentionService } from '../retention/service.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -31,6 +32,9 @@ const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
+/** What endpoints that keep up may take to get what came last, the chain's last anchor among it. */
+const LAST_DELIVERY_MS = 500;
+const LAST_DELIVERY_LOOK_MS = 10;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -44,7 +48,8 @@ export interface Reloaded {
 /** The whole relay: built from a config, started and stopped in order, changed while it runs. */
 export class Relay {
   readonly events: RelayEvents;
-  readonly journal: Journal;
+  readonly journal: PurgeableJournal;
+  readonly retention: RetentionService;
   readonly startedMs: number;
   readonly #world: RelayWorld;
   readonly #acceptor: Acceptor;
@@ -55,7 +60,7 @@ export class Relay {
   #stopping = false;
   #changing: Promise<unknown> = Promise.resolve();
 
-  private constructor(config: Config, world: RelayWorld, journal: Journal, events: RelayEvents) {
+  private constructor(config: Config, world: RelayWorld, journal: PurgeableJournal, events: RelayEvents) {
     this.#config = config;
     this.#world = world;
     this.journal = journal;
@@ -78,6 +83,12 @@ export class Relay {
       isStored: (dataset) => isStored(config.store, dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.retention = new RetentionService(config.retention, {
+      journal,
+      clock: world.clock,
+      log: world.log,
+      tell: (dataset, message, fields) => this.#tell(dataset, message, fields),
+    });
   }
 
   /**
@@ -117,6 +128,7 @@ export class Relay {
       registerMetrics(world.metrics, opened);
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
+      await opened.retention.open();
       await opened.#inputs.startAll(config.inputs);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
@@ -186,6 +198,8 @@ export class Relay {
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    await this.#within(left(), this.retention.close(), 'a purge');
+    await this.#deliverLast(Math.min(left(), LAST_DELIVERY_MS));
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
@@ -218,6 +232,7 @@ export class Relay {
       refuseToForget((await this.journal.cursors()).filter(({ endpoint }) => gone.has(endpoint)));
     }
     this.journal.configure(limitsOf(config));
+    await this.retention.configure(config.retention);
     const endpoints = await changeOver(
       this.#endpoints,
       'endpoint',
@@ -233,6 +248,24 @@ export class Relay {
     this.#inTurn(() => (this.#stopping ? Promise.resolve() : this.#endpoints.finishRetired())).catch((error: unknown) =>
       this.#world.log.warn('an endpoint could not be retired yet', { reason: describeError(error) }),
     );
+  }
+
+  /** Writes a record of the relay's own into the stream. Resolves with its place, once it is durable. */
+  async #tell(name: string, message: string, fields: Readonly<Record<string, unknown>>): Promise<number> {
+    const seq = this.#acceptor.note({ name, stored: true }, message, fields);
+    await this.#acceptor.durable(seq + 1);
+    return seq;
+  }
+
+  /** Waits a moment until the endpoints that are there have what was told last. */
+  async #deliverLast(deadlineMs: number): Promise<void> {
+    const { clock } = this.#world;
+    const until = clock.monotonicMs() + deadlineMs;
+    const behind = (): boolean =>
+      [...this.#endpoints.running.values()].some(
+        ({ dispatcher }) => dispatcher.health.state.name === 'up' && !dispatcher.paused && !dispatcher.idle,
+      );
+    while (behind() && clock.monotonicMs() < until) await sleep(clock, LAST_DELIVERY_LOOK_MS);
   }
 
   /** What changes the relay's parts happens one after the other. */

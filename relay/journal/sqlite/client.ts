@@ -24,7 +24,7 @@ import type {
 } from './messages.ts';
 import { joinProgress } from './progress.ts';
 import { Borrower } from './lent-memory.ts';
-import { SqliteRetention, type AskWriter } from './retention-client.ts';
+import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { WireBatches } from './wire-batches.ts';
@@ -73,7 +73,7 @@ export class SqliteJournal implements PurgeableJournal {
     this.retention = new SqliteRetention(
       // The call's own types are tied to its name; through the thread they are not.
       ((method, ...args) => this.#callWriter('retention', method, args)) as AskWriter,
-      { directory, compressionLevel },
+      () => startPurger({ directory, compressionLevel }),
     );
     this.#writer = writer;
     this.#events = events;

@@ -11,7 +11,7 @@ import type {
 } from '../retention-store.ts';
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { PurgerCalls, PurgerOptions } from './purge/purger.ts';
-import { startWorker, Thread } from './thread.ts';
+import { startWorker, Thread, type Calls } from './thread.ts';
 
 /** Has the journal's writer do one of retention's calls. */
 export type AskWriter = <Name extends keyof PurgeDeskCalls>(
@@ -19,15 +19,21 @@ export type AskWriter = <Name extends keyof PurgeDeskCalls>(
   ...args: Parameters<PurgeDeskCalls[Name]>
 ) => Promise<{ readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number }>;
 
+/** Whoever looks for what a purge takes. */
+export interface PurgeSearch extends Calls<PurgerCalls> {
+  /** It cannot be asked any more. */
+  readonly ended: boolean;
+}
+
 /** Retention as the main thread sees it. What a purge takes is looked for in a thread that is there only while one is under way. */
 export class SqliteRetention implements RetentionStore {
   readonly #ask: AskWriter;
-  readonly #options: PurgerOptions;
-  #purger: Thread<PurgerCalls> | undefined;
+  readonly #startSearch: () => PurgeSearch;
+  #search: PurgeSearch | undefined;
 
-  constructor(ask: AskWriter, options: PurgerOptions) {
+  constructor(ask: AskWriter, startSearch: () => PurgeSearch) {
     this.#ask = ask;
-    this.#options = options;
+    this.#startSearch = startSearch;
   }
 
   begin(start: PurgeStart): Promise<PurgeRun> {
@@ -35,10 +41,10 @@ export class SqliteRetention implements RetentionStore {
   }
 
   async step(run: PurgeRun, budget: StepBudget): Promise<StepOutcome> {
-    const thread = this.#thread();
-    const { tookMs, ...step } = await thread.call('scan', run.plan, run.position, budget);
+    const search = this.#searching();
+    const { tookMs, ...step } = await search.scan(run.plan, run.position, budget);
     const { value, heldMs } = await this.#ask('apply', run.id, step);
-    if (step.changes.length > 0 && !run.dryRun) await thread.call('foldLog');
+    if (step.changes.length > 0 && !run.dryRun) await search.foldLog();
     const applied = value.outcome === 'applied';
     return {
       run: value.run,
@@ -51,7 +57,7 @@ export class SqliteRetention implements RetentionStore {
 
   async giveBack(pagesMax: number): Promise<{ readonly pagesLeft: number; readonly heldMs: number }> {
     const { value, heldMs } = await this.#ask('giveBack', pagesMax);
-    await this.#thread().call('foldLog');
+    await this.#searching().foldLog();
     return { pagesLeft: value, heldMs };
   }
 
@@ -64,10 +70,9 @@ export class SqliteRetention implements RetentionStore {
   }
 
   async rest(): Promise<void> {
-    const thread = this.#purger;
-    this.#purger = undefined;
-    await thread?.call('close').catch(() => undefined);
-    await thread?.worker.terminate();
+    const search = this.#search;
+    this.#search = undefined;
+    await search?.close().catch(() => undefined);
   }
 
   runs(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<PurgeRun[]> {
@@ -133,9 +138,25 @@ export class SqliteRetention implements RetentionStore {
     return (await this.#ask(method, ...args)).value;
   }
 
-  #thread(): Thread<PurgerCalls> {
-    if (this.#purger?.ended === true) this.#purger = undefined;
-    this.#purger ??= new Thread<PurgerCalls>(startWorker('purger', this.#options));
-    return this.#purger;
+  #searching(): PurgeSearch {
+    if (this.#search?.ended === true) this.#search = undefined;
+    this.#search ??= this.#startSearch();
+    return this.#search;
   }
+}
+
+/** Has a thread of its own look. */
+export function startPurger(options: PurgerOptions): PurgeSearch {
+  const thread = new Thread<PurgerCalls>(startWorker('purger', options));
+  return {
+    get ended() {
+      return thread.ended;
+    },
+    scan: (plan, fromSeq, budget) => thread.call('scan', plan, fromSeq, budget),
+    foldLog: () => thread.call('foldLog'),
+    async close() {
+      await thread.call('close').catch(() => undefined);
+      await thread.worker.terminate();
+    },
+  };
 }

@@ -92,14 +92,22 @@ export interface CompiledMatch {
   readonly record: (view: RecordView) => boolean;
 }
 
+/** Datasets of the relay's own: its audit, gaps, anchors. */
+const OWN = 'spillway.';
+
 export function compileRecordMatch(match: RecordMatch): CompiledMatch {
   const datasets = match.dataset?.map(globTest);
+  const own = match.dataset?.filter((pattern) => pattern.startsWith(OWN)).map(globTest);
   const conditions = (['operation', 'repository', 'source', 'project'] as const).flatMap((field) => {
     const tests = match[field]?.map(globTest);
     return tests === undefined ? [] : [{ field, tests }];
   });
   return {
-    dataset: (name) => datasets === undefined || datasets.some((test) => test(name)),
+    // What the relay says of itself goes only where a rule names it.
+    dataset: (name) =>
+      name.startsWith(OWN)
+        ? own !== undefined && own.some((test) => test(name))
+        : datasets === undefined || datasets.some((test) => test(name)),
     datasetOnly: conditions.length === 0,
     record: (view) =>
       conditions.every(({ field, tests }) => view.values(field).some((value) => tests.some((test) => test(value)))),
