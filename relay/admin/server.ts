@@ -16,8 +16,9 @@ import { deadLetterRoutes } from './api/dead-letters.ts';
 import { endpointRoutes } from './api/endpoints.ts';
 import { healthRoutes } from './api/health.ts';
 import { relayRoutes, type ReloadAnswer } from './api/relay.ts';
+import { retentionRoutes } from './api/retention.ts';
 import { HostRule } from './host-rule.ts';
-import type { Role, TokenFile } from './tokens.ts';
+import type { Role, TokenEntry, TokenFile } from './tokens.ts';
 
 export interface AdminOptions {
   readonly listen: string;
@@ -51,6 +52,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The least role for this route; absent: anybody. */
     role?: Role;
+    /** Where it is not the least role that counts: the roles that may, and no other. */
+    only?: readonly Role[];
   }
 }
 
@@ -101,6 +104,7 @@ export class AdminServer {
     relayRoutes(this.#app, options);
     endpointRoutes(this.#app, options);
     deadLetterRoutes(this.#app, options);
+    retentionRoutes(this.#app, options);
   }
 
   /** Everything that is answered, with the least role that it is for; undefined where that is anybody. */
@@ -158,15 +162,19 @@ export class AdminServer {
     const needed = request.routeOptions.config?.role;
     if (needed === undefined) return;
     const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const role = token === undefined ? undefined : this.#roleOf(token);
-    if (role === undefined)
+    const entry = token === undefined ? undefined : this.#entryOf(token);
+    if (entry === undefined)
       throw new HttpError(401, 'a token is needed: Authorization: Bearer …; make one with `spillway token add`');
-    if (RANK[role] < RANK[needed]) throw new HttpError(403, `this needs the role ${needed}; the token has ${role}`);
+    const { name, role } = entry;
+    const only = request.routeOptions.config?.only;
+    if (only === undefined ? RANK[role] < RANK[needed] : !only.includes(role))
+      throw new HttpError(403, `this needs the role ${only?.join(' or ') ?? needed}; the token has ${role}`);
+    names.set(request, name);
   }
 
-  #roleOf(token: string): Role | undefined {
+  #entryOf(token: string): TokenEntry | undefined {
     try {
-      return this.#options.tokens.authenticate(token)?.role;
+      return this.#options.tokens.authenticate(token);
     } catch (error) {
       this.#options.log.error('the tokens cannot be read; nobody is let in', { reason: describeError(error) });
       throw new HttpError(503, 'tokens cannot be checked at present');
@@ -175,6 +183,12 @@ export class AdminServer {
 }
 
 const fromControlSocket = new WeakSet<object>();
+const names = new WeakMap<object, string>();
+
+/** Who asks: the name of the token, or the user that the data folder belongs to. */
+export function whoAsks(request: FastifyRequest): string {
+  return names.get(request) ?? 'the operator at the console';
+}
 
 /** An answer that is not the fault of the relay. */
 export class HttpError extends Error {
@@ -189,7 +203,8 @@ export class HttpError extends Error {
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 400;
   if (error instanceof RelayError) {
-    if (error.code === 'ENDPOINT_UNKNOWN') return 404;
+    if (['ENDPOINT_UNKNOWN', 'PURGE_UNKNOWN', 'HOLD_UNKNOWN'].includes(error.code)) return 404;
+    if (error.code === 'PURGE_RUNNING') return 409;
     if (error.code === 'ENDPOINT_HAS_BACKLOG' || error.code === 'RELOAD_INCOMPLETE') return 409;
     return error.disposition === 'stop' ? 400 : 503;
   }
