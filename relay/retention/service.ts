@@ -92,16 +92,14 @@ export class RetentionService {
     };
     const run = await journal.retention.begin({ dryRun, cause, who, rules, parameters });
     log.info('a purge begins', { purge: run.id, cause, who, dry_run: dryRun });
-    if (!dryRun) await this.#audit('purge_started', who, { purge: run.id, cause });
     this.#begin(run, false);
     return run;
   }
 
   /** Stops a purge after the step that is under way. One that has ended stays as it is. Throws `PURGE_UNKNOWN`. */
   async stop(id: number, who: string): Promise<PurgeRun> {
-    const run = await this.run(id);
+    await this.run(id);
     if (this.#runner?.run.id === id) {
-      if (!run.dryRun) await this.#audit('purge_stopped', who, { purge: id });
       this.#runner.stop(who);
       await this.#working;
     }
@@ -154,7 +152,6 @@ export class RetentionService {
     const nowMs = this.#world.clock.nowMs();
     if (schedule?.rules !== undefined) planRules(this.#options, { rules: schedule.rules as RuleOptions[] }, nowMs);
     await this.#schedules.set(name, schedule, { who, nowMs });
-    await this.#audit('purge_schedule_set', who, { schedule: name, cron: schedule?.cron ?? '' });
   }
 
   get rules(): readonly RuleOptions[] {
@@ -173,23 +170,18 @@ export class RetentionService {
     return this.#world.journal.retention.holds(lifted);
   }
 
-  async addHold(hold: { readonly scope: HoldScope; readonly who: string; readonly why: string }): Promise<Hold> {
-    const added = await this.#world.journal.retention.addHold(hold);
-    await this.#audit('hold_added', hold.who, { hold: added.id, scope: hold.scope, why: hold.why });
-    return added;
+  addHold(hold: { readonly scope: HoldScope; readonly who: string; readonly why: string }): Promise<Hold> {
+    return this.#world.journal.retention.addHold(hold);
   }
 
   /** Throws `HOLD_UNKNOWN`. */
-  async liftHold(id: number, lift: { readonly who: string; readonly why: string }): Promise<Hold> {
-    const lifted = await this.#world.journal.retention.liftHold(id, lift);
-    await this.#audit('hold_lifted', lift.who, { hold: id, scope: lifted.scope, why: lift.why });
-    return lifted;
+  liftHold(id: number, lift: { readonly who: string; readonly why: string }): Promise<Hold> {
+    return this.#world.journal.retention.liftHold(id, lift);
   }
 
   /** A person says that the clock is right, though it jumped. */
-  async acceptClock(who: string): Promise<void> {
-    await this.#guard.accept();
-    await this.#audit('clock_accepted', who, { clock: time(this.#world.clock.nowMs()) });
+  acceptClock(): Promise<void> {
+    return this.#guard.accept();
   }
 
   #begin(run: PurgeRun, goesOn: boolean): void {
@@ -265,11 +257,6 @@ export class RetentionService {
         reason: describeError(error),
       });
     }
-  }
-
-  /** An action that must be on record is not done where it cannot be recorded; so this is awaited. */
-  async #audit(action: string, who: string, detail: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#world.tell('spillway.audit', `${action} by ${who}`, { audit: { action, who, ...detail } });
   }
 }
 

@@ -36,6 +36,8 @@ export interface InputWorld {
   readonly random: Random;
   readonly log: Log;
   readonly isStored: (dataset: string) => boolean;
+  /** The name under which a dataset is kept. */
+  readonly datasetName: (dataset: string) => string;
 }
 
 /** One configured input at work. */
@@ -71,7 +73,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
-    dataset: (dataset): Dataset => ({ name: dataset, stored: world.isStored(dataset) }),
+    dataset: (dataset): Dataset => ({ name: world.datasetName(dataset), stored: world.isStored(dataset) }),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {
         counters.repeats++;

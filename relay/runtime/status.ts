@@ -1,3 +1,4 @@
+import type { RuleCount } from '../component/filter.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Relay } from './relay.ts';
 
@@ -9,6 +10,8 @@ export interface RelayStatus {
   readonly degradations: readonly string[];
   readonly inputs: readonly InputStatus[];
   readonly endpoints: readonly EndpointStatus[];
+  /** What `redact` has masked since the start, by rule. Says nothing of what it looks for. */
+  readonly redact: readonly RuleCount[];
   readonly journal: JournalStats & { readonly max_bytes: number; readonly records_in_flight: number };
 }
 
@@ -67,6 +70,7 @@ export async function readStatus(relay: Relay): Promise<RelayStatus> {
         last_failure: lastFailure === undefined ? undefined : { code: lastFailure.code, message: lastFailure.message },
       };
     }),
+    redact: relay.filters.counts,
     journal: {
       ...stats,
       max_bytes: relay.config.journal.max_bytes,

@@ -1,231 +1,169 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { Hold, HoldScope } from '../../journal/retention-store.ts';
-import type { PurgeStatus } from '../../retention/contract.ts';
-import type { ScheduleStatus } from '../../retention/schedules.ts';
-import { type AdminOptions, HttpError, whoAsks } from '../server.ts';
+import { route } from '../route.ts';
+import type { AdminContext } from '../server.ts';
+import { runShape, runView, scheduleShape, scheduleView } from './retention-views.ts';
 
-interface Numbered {
-  readonly Params: { readonly id: string };
-}
-
+const family = 'retention';
 const LIST_MAX = 1_000;
 
-const purgeBody = z.strictObject({ rule: z.string().max(63).optional(), ignore_windows: z.boolean().default(false) });
-
-const scheduleBody = z.strictObject({ cron: z.string().max(200).nullable() });
-
-const words = z.string().trim().min(3, 'say why, in three letters at least').max(1_000);
-const text = z.string().min(1).max(1_000);
-const holdBody = z.strictObject({
-  why: words,
-  dataset: text.optional(),
-  repository: text.optional(),
-  run: text.optional(),
-  from: z.iso.datetime({ offset: true }).optional(),
-  to: z.iso.datetime({ offset: true }).optional(),
+const purgeBody = z.strictObject({
+  rule: z.string().max(63).optional().describe('Only this rule of the config.'),
+  ignore_windows: z.boolean().default(false).describe('Works also while no purge window is open.'),
 });
+const numbered = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+const rule = z.object({ name: z.string(), keep_hours: z.number() }).catchall(z.unknown());
 
-const runsQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(LIST_MAX).default(50),
-  before: z.coerce.number().int().min(1).optional(),
-});
-
-/** Rules, purges and holds. Who may purge may not lift a hold: that is for auditors. */
-export function retentionRoutes(app: FastifyInstance, { relay }: AdminOptions): void {
-  const { retention } = relay;
-  const viewer = { config: { role: 'viewer' } } as const;
-
-  app.get('/api/v1/retention', viewer, () => ({
-    rules: retention.rules,
-    forecast: retention.forecast(),
-    schedules: retention.schedules().map(scheduleView),
-    active: retention.active === undefined ? null : runView(retention.active),
-  }));
-
-  app.post('/api/v1/retention/purge', { config: { role: 'admin' } }, async (request, reply) => {
-    const { rule, ignore_windows } = purgeBody.parse(request.body ?? {});
-    const who = whoAsks(request);
-    const { id } = await retention.start({ cause: 'manual', who, rule, ignoreWindows: ignore_windows });
-    return reply.status(202).send(runView(await retention.run(id)));
-  });
-
-  app.post('/api/v1/retention/dry-run', { config: { role: 'operator' } }, async (request, reply) => {
-    const { rule } = purgeBody.parse(request.body ?? {});
-    const { id } = await retention.start({ cause: 'manual', who: whoAsks(request), rule, dryRun: true });
-    return reply.status(202).send(runView(await retention.run(id)));
-  });
-
-  app.get('/api/v1/retention/runs', viewer, async (request) => {
-    const { limit, before } = runsQuery.parse(request.query);
-    return { runs: (await retention.history(limit, before)).map(runView) };
-  });
-
-  app.get<Numbered>('/api/v1/retention/runs/:id', viewer, async (request) =>
-    runView(await retention.run(idOf(request.params))),
-  );
-
-  app.get<Numbered>('/api/v1/retention/runs/:id/log', viewer, async (request) => ({
-    log: await retention.log(idOf(request.params)),
-  }));
-
-  app.post<Numbered>('/api/v1/retention/runs/:id/stop', { config: { role: 'operator' } }, async (request) =>
-    runView(await retention.stop(idOf(request.params), whoAsks(request)).then(({ id }) => retention.run(id))),
-  );
-
-  app.post('/api/v1/retention/schedule', { config: { role: 'admin' } }, async (request) => {
-    const { cron } = scheduleBody.parse(request.body);
-    await retention.setSchedule('config', cron === null ? undefined : { cron }, whoAsks(request));
-    return { schedules: retention.schedules().map(scheduleView) };
-  });
-
-  app.post('/api/v1/retention/accept-clock', { config: { role: 'admin' } }, async (request) => {
-    await retention.acceptClock(whoAsks(request));
-    return { accepted: new Date(relay.clock.nowMs()).toISOString() };
-  });
-
-  holdRoutes(app, { relay });
-}
-
-function holdRoutes(app: FastifyInstance, { relay: { retention } }: Pick<AdminOptions, 'relay'>): void {
-  app.get<{ readonly Querystring: { readonly lifted?: string } }>(
-    '/api/v1/retention/holds',
-    { config: { role: 'viewer' } },
-    async (request) => ({ holds: (await retention.holds(request.query.lifted === 'true')).map(holdView) }),
-  );
-
-  app.post(
-    '/api/v1/retention/holds',
-    { config: { role: 'auditor', only: ['auditor', 'admin'] } },
-    async (request, reply) => {
-      const { why, from, to, ...scope } = holdBody.parse(request.body);
-      const times = {
-        fromMs: from === undefined ? undefined : Date.parse(from),
-        toMs: to === undefined ? undefined : Date.parse(to),
+/** Rules, purges and their history. */
+export function retentionRoutes(app: FastifyInstance, { relay }: AdminContext): void {
+  route(
+    app,
+    {
+      method: 'GET',
+      path: '/api/v1/retention',
+      family,
+      summary: 'What is kept for how long, when the next purge is, and the one under way.',
+      role: 'viewer',
+      answer: z.object({
+        rules: z.array(rule),
+        forecast: z.object({ rules: z.array(z.string()), schedules: z.array(z.string()), window: z.string() }),
+        schedules: z.array(scheduleShape),
+        active: runShape.nullable(),
+      }),
+    },
+    () => {
+      const { retention } = relay;
+      return {
+        rules: retention.rules,
+        forecast: retention.forecast(),
+        schedules: retention.schedules().map(scheduleView),
+        active: retention.active === undefined ? null : runView(retention.active),
       };
-      const held: HoldScope = JSON.parse(JSON.stringify({ ...scope, ...times })) as HoldScope;
-      if (Object.keys(held).length === 0)
-        throw new HttpError(
-          400,
-          'a hold needs a dataset, a repository, a run or a time; a dataset "*" holds everything',
-        );
-      return reply.status(201).send(holdView(await retention.addHold({ scope: held, who: whoAsks(request), why })));
     },
   );
-
-  app.post<Numbered>(
-    '/api/v1/retention/holds/:id/lift',
-    { config: { role: 'auditor', only: ['auditor'] } },
-    async (request) => {
-      const { why } = z.strictObject({ why: words }).parse(request.body);
-      return holdView(await retention.liftHold(idOf(request.params), { who: whoAsks(request), why }));
+  for (const { path, dryRun, role, action, summary } of [
+    {
+      path: '/api/v1/retention/purge',
+      dryRun: false,
+      role: 'admin',
+      action: 'start-purge',
+      summary: 'Begins a purge. What it takes cannot be recovered.',
+    },
+    {
+      path: '/api/v1/retention/dry-run',
+      dryRun: true,
+      role: 'operator',
+      action: 'start-dry-run',
+      summary: 'Counts what a purge would take, and takes nothing.',
+    },
+  ] as const) {
+    route(
+      app,
+      { method: 'POST', path, family, summary, role, action, body: purgeBody, answer: runShape },
+      async ({ body, caller, reply }) => {
+        const { rule: name, ignore_windows: ignoreWindows } = body;
+        const asked = { cause: 'manual', who: caller.name, rule: name, ignoreWindows, dryRun };
+        const { id } = await relay.retention.start(asked);
+        reply.status(202);
+        return runView(await relay.retention.run(id));
+      },
+    );
+  }
+  route(
+    app,
+    {
+      method: 'POST',
+      path: '/api/v1/retention/schedule',
+      family,
+      summary: 'Sets when purges begin, in place of the config’s schedule; null goes back to that.',
+      role: 'admin',
+      action: 'set-purge-schedule',
+      body: z.strictObject({ cron: z.string().max(200).nullable() }),
+      answer: z.object({ schedules: z.array(scheduleShape) }),
+    },
+    async ({ body: { cron }, caller }) => {
+      await relay.retention.setSchedule('config', cron === null ? undefined : { cron }, caller.name);
+      return { schedules: relay.retention.schedules().map(scheduleView) };
     },
   );
+  route(
+    app,
+    {
+      method: 'POST',
+      path: '/api/v1/retention/accept-clock',
+      family,
+      summary: 'Says that the clock is right though it jumped, so that purges may begin again.',
+      role: 'admin',
+      action: 'accept-clock',
+      answer: z.object({ accepted: z.string() }),
+    },
+    async () => {
+      await relay.retention.acceptClock();
+      return { accepted: new Date(relay.clock.nowMs()).toISOString() };
+    },
+  );
+  runRoutes(app, { relay });
 }
 
-function idOf({ id }: Numbered['Params']): number {
-  if (!/^\d{1,15}$/.test(id)) throw new HttpError(404, 'there is nothing of this number');
-  return Number(id);
-}
-
-/** A purge as the API shows it. Times are ISO 8601 in UTC. */
-export interface RunView {
-  readonly id: number;
-  readonly state: string;
-  readonly dry_run: boolean;
-  readonly cause: string;
-  readonly who: string;
-  readonly parameters: Readonly<Record<string, unknown>>;
-  readonly started: string;
-  readonly updated: string;
-  readonly ended: string | null;
-  readonly progress: number;
-  readonly error: string | null;
-  readonly looked_records: number;
-  readonly records: number;
-  readonly line_bytes: number;
-  readonly stored_bytes: number;
-  readonly batches_removed: number;
-  readonly batches_rewritten: number;
-  readonly held_records: number;
-  readonly undelivered_records: number;
-  readonly by_rule: Readonly<Record<string, number>>;
-  readonly by_dataset: Readonly<Record<string, number>>;
-  readonly by_operation: Readonly<Record<string, number>>;
-  readonly taken_undelivered: Readonly<Record<string, number>>;
-}
-
-function runView(run: PurgeStatus): RunView {
-  const { tally } = run;
-  return {
-    id: run.id,
-    state: run.state,
-    dry_run: run.dryRun,
-    cause: run.cause,
-    who: run.who,
-    parameters: run.parameters,
-    started: new Date(run.startedMs).toISOString(),
-    updated: new Date(run.updatedMs).toISOString(),
-    ended: run.endedMs === undefined ? null : new Date(run.endedMs).toISOString(),
-    progress: run.progress,
-    error: run.error ?? null,
-    looked_records: tally.looked,
-    records: tally.records,
-    line_bytes: tally.lineBytes,
-    stored_bytes: tally.storedBytes,
-    batches_removed: tally.batchesRemoved,
-    batches_rewritten: tally.batchesRewritten,
-    held_records: tally.held,
-    undelivered_records: tally.undelivered,
-    by_rule: tally.rules,
-    by_dataset: tally.datasets,
-    by_operation: tally.operations,
-    taken_undelivered: tally.owed,
-  };
-}
-
-function scheduleView({ name, cron, from, nextRunsMs, setBy, dryRun, rules }: ScheduleStatus) {
-  return {
-    name,
-    cron,
-    from,
-    set_by: setBy ?? null,
-    dry_run: dryRun ?? false,
-    rules: rules ?? null,
-    next_runs: nextRunsMs.map((ms) => new Date(ms).toISOString()),
-  };
-}
-
-/** A hold as the API shows it. */
-export interface HoldView {
-  readonly id: number;
-  readonly dataset: string | null;
-  readonly repository: string | null;
-  readonly run: string | null;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly who: string;
-  readonly why: string;
-  readonly created: string;
-  readonly lifted: string | null;
-  readonly lifted_by: string | null;
-  readonly lifted_why: string | null;
-}
-
-function holdView(hold: Hold): HoldView {
-  const iso = (ms: number | undefined): string | null => (ms === undefined ? null : new Date(ms).toISOString());
-  return {
-    id: hold.id,
-    dataset: hold.scope.dataset ?? null,
-    repository: hold.scope.repository ?? null,
-    run: hold.scope.run ?? null,
-    from: iso(hold.scope.fromMs),
-    to: iso(hold.scope.toMs),
-    who: hold.who,
-    why: hold.why,
-    created: new Date(hold.createdMs).toISOString(),
-    lifted: iso(hold.liftedMs),
-    lifted_by: hold.liftedBy ?? null,
-    lifted_why: hold.liftedWhy ?? null,
-  };
+function runRoutes(app: FastifyInstance, { relay }: Pick<AdminContext, 'relay'>): void {
+  const one = '/api/v1/retention/runs/:id';
+  route(
+    app,
+    {
+      method: 'GET',
+      path: '/api/v1/retention/runs',
+      family,
+      summary: 'The purges, newest first.',
+      role: 'viewer',
+      query: z.strictObject({
+        limit: z.coerce.number().int().min(1).max(LIST_MAX).default(50),
+        before: z.coerce.number().int().min(1).optional().describe('Only those with a lower number.'),
+      }),
+      answer: z.object({ runs: z.array(runShape) }),
+    },
+    async ({ query: { limit, before } }) => ({ runs: (await relay.retention.history(limit, before)).map(runView) }),
+  );
+  route(
+    app,
+    {
+      method: 'GET',
+      path: one,
+      family,
+      summary: 'One purge, under way or ended.',
+      role: 'viewer',
+      params: numbered,
+      answer: runShape,
+    },
+    async ({ params }) => runView(await relay.retention.run(params.id)),
+  );
+  route(
+    app,
+    {
+      method: 'GET',
+      path: `${one}/log`,
+      family,
+      summary: 'What a purge said while it worked.',
+      role: 'viewer',
+      params: numbered,
+      answer: z.object({ log: z.string() }),
+    },
+    async ({ params }) => ({ log: await relay.retention.log(params.id) }),
+  );
+  route(
+    app,
+    {
+      method: 'POST',
+      path: `${one}/stop`,
+      family,
+      summary: 'Stops a purge after the step that is under way.',
+      role: 'operator',
+      action: 'stop-purge',
+      params: numbered,
+      answer: runShape,
+    },
+    async ({ params, caller }) => {
+      await relay.retention.stop(params.id, caller.name);
+      return runView(await relay.retention.run(params.id));
+    },
+  );
 }

@@ -135,7 +135,14 @@ function setting(key: string, option: OptionSchema, indent: string): string {
   if (inner.length === 0 && option.default === undefined)
     return `${comment(option.description, indent)}${indent}# ${key}: ${inYaml(illustration(key, option))}`;
   const value = inner.length === 0 ? ` ${inYaml(option.default)}` : '';
-  const body = inner.map(([name, child]) => `\n${setting(name, child, `${indent}  `)}`);
+  const body = inner.map(([name, child]) => {
+    // What has no default is not there unless somebody writes it.
+    const text =
+      child.default === undefined
+        ? componentOption(name, child, `${indent}  `, undefined, true)
+        : setting(name, child, `${indent}  `);
+    return `\n${text}`;
+  });
   return `${comment(option.description, indent)}${indent}${key}:${value}${body.join('')}`;
 }
 

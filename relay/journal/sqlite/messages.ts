@@ -2,6 +2,7 @@ import type { LentMemory } from './lent-memory.ts';
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
+import type { JobKey, JobQuery, JobWithParts, RunChanges, RunCheckpoints, StoredJob } from '../runs.ts';
 
 /** What passes between the main thread and the journal's threads. Batches pass as shared memory: nothing is copied. */
 
@@ -21,6 +22,7 @@ export interface WireBatch {
   readonly streamsCut: boolean;
   readonly transient: boolean;
   readonly receipts: readonly string[];
+  readonly changes: readonly RunChanges[];
   readonly continues: boolean;
 }
 
@@ -47,6 +49,7 @@ export interface WriterCalls {
     method: Name,
     args: Parameters<PurgeDeskCalls[Name]>,
   ): { readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number };
+  runCheckpoints(): RunCheckpoints;
   settle(): void;
   close(): void;
 }
@@ -124,6 +127,10 @@ export interface ReaderCalls {
   cursors(): Cursor[];
   deadLetters(endpoint: string, limit: number): DeadLetter[];
   stats(): JournalStats;
+  jobs(query: JobQuery): StoredJob[];
+  job(key: JobKey): JobWithParts | undefined;
+  jobOfPage(timeline: string, record: string): JobWithParts | undefined;
+  runCheckpoints(): RunCheckpoints;
   close(): void;
 }
 

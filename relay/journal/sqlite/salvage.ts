@@ -9,8 +9,25 @@ import { gapHash, type GapRow } from './gaps.ts';
 const PROBES_MAX = 64;
 /** Batches copied in one transaction. */
 const BATCHES_PER_STEP = 64;
-const PURGE_TABLES = ['batch_absent', 'purge_run', 'purge_log', 'purge_item', 'certificate', 'hold'];
-const TABLES = ['setting', 'cursor', 'dead_letter', 'stream', 'receipt', 'batch_stream', 'damaged', ...PURGE_TABLES];
+const TABLES = [
+  'setting',
+  'cursor',
+  'dead_letter',
+  'stream',
+  'receipt',
+  'batch_stream',
+  'damaged',
+  'job',
+  'step',
+  'page',
+  'worker_log',
+  'batch_absent',
+  'purge_run',
+  'purge_log',
+  'purge_item',
+  'certificate',
+  'hold',
+];
 
 interface Findings {
   recordsSaved: number;
