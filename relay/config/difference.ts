@@ -16,7 +16,7 @@ export interface ConfigChange {
   readonly takesEffect: 'live' | 'restart';
 }
 
-/** Settings that a running relay can take over. All others are used once, when it starts. */
+/** Settings that a running relay can take over, beside all of `retention`. All others are used once, when it starts. */
 const liveSettings: ReadonlySet<string> = new Set([
   'journal.max_bytes',
   'journal.min_free_bytes',
@@ -44,13 +44,13 @@ function settingChanges(before: Config, after: Config): ConfigChange[] {
       name,
       change: 'changed',
       options: [],
-      takesEffect: liveSettings.has(name) ? 'live' : 'restart',
+      takesEffect: liveSettings.has(name) || name.startsWith('retention.') ? 'live' : 'restart',
     }));
 }
 
-function settingsOf({ name, data_dir, store, redact, journal, admin, log }: Config): Map<string, unknown> {
+function settingsOf({ name, data_dir, store, redact, journal, retention, admin, log }: Config): Map<string, unknown> {
   const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store, redact: redact.options }));
-  for (const [section, values] of Object.entries({ journal, admin, log }))
+  for (const [section, values] of Object.entries({ journal, retention, admin, log }))
     for (const [key, value] of Object.entries(values)) settings.set(`${section}.${key}`, value);
   return settings;
 }

@@ -6,9 +6,10 @@ import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Journal, JournalLimits } from '../journal/journal.ts';
+import type { JournalLimits, PurgeableJournal } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
 import { Searches } from '../query/searches.ts';
+import { RetentionService } from '../retention/service.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -36,6 +37,8 @@ const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
+/** What endpoints that keep up may take to get what came last, the chain's last anchor among it. */
+const LAST_DELIVERY_MS = 500;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -49,7 +52,8 @@ export interface Reloaded {
 /** The whole relay: built from a config, started and stopped in order, changed while it runs. */
 export class Relay {
   readonly events: RelayEvents;
-  readonly journal: Journal;
+  readonly journal: PurgeableJournal;
+  readonly retention: RetentionService;
   readonly startedMs: number;
   /** What the relay itself has to say in the stream. */
   readonly ownRecords: OwnRecords;
@@ -66,7 +70,7 @@ export class Relay {
   #stopping = false;
   #changing: Promise<unknown> = Promise.resolve();
 
-  private constructor(config: Config, world: RelayWorld, journal: Journal, events: RelayEvents) {
+  private constructor(config: Config, world: RelayWorld, journal: PurgeableJournal, events: RelayEvents) {
     this.#config = config;
     this.#world = world;
     this.journal = journal;
@@ -97,6 +101,12 @@ export class Relay {
       directory: config.data_dir,
       freeBytesMin: config.journal.min_free_bytes,
       nextSeq: () => journal.nextSeq,
+    });
+    this.retention = new RetentionService(config.retention, {
+      journal,
+      clock: world.clock,
+      log: world.log,
+      tell: (dataset, message, fields) => this.ownRecords.tell(dataset, message, fields),
     });
   }
 
@@ -138,6 +148,7 @@ export class Relay {
       registerMetrics(world.metrics, opened);
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
+      await opened.retention.open();
       await opened.#inputs.startAll(config.inputs);
       opened.#alerts = new Alerts(opened, world, config.alerts);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
@@ -226,6 +237,8 @@ export class Relay {
     await this.#within(left(), this.#changing, 'a reload');
     await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    await this.#within(left(), this.retention.close(), 'a purge');
+    await this.#endpoints.deliverLast(Math.min(left(), LAST_DELIVERY_MS));
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
@@ -259,6 +272,7 @@ export class Relay {
     }
     this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    await this.retention.configure(config.retention);
     this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
       this.#endpoints,
