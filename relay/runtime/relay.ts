@@ -1,14 +1,14 @@
 import type { AlertBoard } from '../alerts/board.ts';
-import { Acceptor } from '../accept/acceptor.ts';
+import type { Acceptor } from '../accept/acceptor.ts';
 import { isStored, type Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
 import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
-import { sleep, type Clock, type Timer } from '../io/clock.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Journal, JournalLimits } from '../journal/journal.ts';
-import { SqliteJournal } from '../journal/sqlite/client.ts';
+import type { PurgeableJournal } from '../journal/journal.ts';
 import { Searches } from '../query/searches.ts';
+import { RetentionService } from '../retention/service.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -22,6 +22,7 @@ import { Alerts } from './alerts.ts';
 import { within } from './within.ts';
 import { OwnRecords } from './own-records.ts';
 import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
+import { acceptorFor, limitsOf, openJournal } from './storage.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -33,12 +34,12 @@ export interface RelayWorld {
   readonly onFatal: () => void;
 }
 
-/** How long `accept` waits on a journal that takes nothing, before the sender is told to come back. */
-const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
 const RUNS_STOP_MS = 2_000;
+/** What endpoints that keep up may take to get what came last, the chain's last anchor among it. */
+const LAST_DELIVERY_MS = 500;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -52,7 +53,8 @@ export interface Reloaded {
 /** The whole relay: built from a config, started and stopped in order, changed while it runs. */
 export class Relay {
   readonly events: RelayEvents;
-  readonly journal: Journal;
+  readonly journal: PurgeableJournal;
+  readonly retention: RetentionService;
   readonly startedMs: number;
   /** What the relay itself has to say in the stream. */
   readonly ownRecords: OwnRecords;
@@ -71,21 +73,13 @@ export class Relay {
   #stopping = false;
   #changing: Promise<unknown> = Promise.resolve();
 
-  private constructor(config: Config, world: RelayWorld, journal: Journal, events: RelayEvents) {
+  private constructor(config: Config, world: RelayWorld, journal: PurgeableJournal, events: RelayEvents) {
     this.#config = config;
     this.#world = world;
     this.journal = journal;
     this.events = events;
     this.startedMs = world.clock.nowMs();
-    this.#acceptor = new Acceptor({
-      journal,
-      clock: world.clock,
-      batchBytesMax: config.journal.max_batch_bytes,
-      inFlightBytesMax: config.journal.max_in_flight_bytes,
-      commitDelayMsMax: config.journal.max_commit_delay_ms,
-      receiptsWindowMs: Math.max(1_000, config.journal.receipts_window_ms),
-      patienceMs: PATIENCE_MS,
-    });
+    this.#acceptor = acceptorFor(config, journal, world.clock);
     this.ownRecords = new OwnRecords(this.#acceptor, world.log);
     this.filters = new Filters(world);
     this.#inputs = new Inputs({
@@ -107,6 +101,12 @@ export class Relay {
     const isDatasetStored = (dataset: string): boolean => isStored(config.store, dataset);
     if (config.runs.enabled)
       this.runs = new Runs(config.runs, { ...world, journal, sink: this.#acceptor, isStored: isDatasetStored });
+    this.retention = new RetentionService(config.retention, {
+      journal,
+      clock: world.clock,
+      log: world.log,
+      tell: (dataset, message, fields) => this.ownRecords.tell(dataset, message, fields),
+    });
   }
 
   /**
@@ -129,16 +129,7 @@ export class Relay {
       },
       onFailed: world.onFatal,
     });
-    const journal = await SqliteJournal.open(
-      {
-        directory: config.data_dir,
-        sync: config.journal.sync,
-        compressionLevel: config.journal.compression_level,
-        limits: limitsOf(config),
-        receiptsWindowMs: config.journal.receipts_window_ms,
-      },
-      events,
-    );
+    const journal = await openJournal(config, events);
     const opened = new Relay(config, world, journal, events);
     relay = opened;
     try {
@@ -149,6 +140,7 @@ export class Relay {
       else await opened.runs.consumer.start();
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
+      await opened.retention.open();
       await opened.#inputs.startAll(config.inputs);
       opened.#alerts = new Alerts(opened, world, config.alerts);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
@@ -239,6 +231,8 @@ export class Relay {
     await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     if (this.runs !== undefined)
       await within(this.#world, Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
+    await within(this.#world, left(), this.retention.close(), 'a purge');
+    await this.#endpoints.deliverLast(Math.min(left(), LAST_DELIVERY_MS));
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
@@ -257,6 +251,7 @@ export class Relay {
     }
     this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    await this.retention.configure(config.retention);
     this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
       this.#endpoints,
@@ -281,8 +276,4 @@ export class Relay {
     this.#changing = run.catch(() => undefined);
     return run;
   }
-}
-
-function limitsOf({ journal }: Config): JournalLimits {
-  return { bytesMax: journal.max_bytes, freeBytesMin: journal.min_free_bytes, whenFull: journal.when_full };
 }

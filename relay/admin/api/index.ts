@@ -3,7 +3,9 @@ import type { AdminContext } from '../server.ts';
 import { alertRoutes } from './alerts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
+import { holdRoutes } from './holds.ts';
 import { relayRoutes } from './relay.ts';
+import { retentionRoutes } from './retention.ts';
 import { sessionRoutes } from './session.ts';
 import { settingsRoutes } from './settings.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -15,6 +17,8 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     alertRoutes,
     endpointRoutes,
     deadLetterRoutes,
+    retentionRoutes,
+    holdRoutes,
     sessionRoutes,
     tokenRoutes,
     settingsRoutes,
