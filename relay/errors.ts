@@ -41,11 +41,15 @@ const catalogue = {
   PURGE_UNKNOWN: 'stop',
   PURGE_REFUSED: 'stop',
   HOLD_UNKNOWN: 'stop',
+  QUERY_INVALID: 'stop',
+  SEARCH_BUSY: 'retry',
 
   ADMIN_UNREACHABLE: 'retry',
   RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',
   ENDPOINT_UNKNOWN: 'stop',
+
+  KEEP_IMPOSSIBLE: 'stop',
 } as const satisfies Readonly<Record<string, Disposition>>;
 
 export type ErrorCode = keyof typeof catalogue;

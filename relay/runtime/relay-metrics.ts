@@ -71,6 +71,28 @@ function inputMetrics(metrics: Metrics, relay: Relay): void {
     ['input', 'reason'],
     eachOf('reason', (i) => i.counters.refusals),
   );
+  const ofHarbor = (read: (input: InputHost) => number) => () =>
+    [...relay.inputs.values()]
+      .filter(({ counters }) => counters.harbor.records > 0)
+      .map((input): Sample => ({ labels: { input: input.name }, value: read(input) }));
+  metrics.counter(
+    'spillway_input_harbor_records_total',
+    'Records of Harbor’s audit log.',
+    ['input'],
+    ofHarbor((i) => i.counters.harbor.records),
+  );
+  metrics.gauge(
+    'spillway_input_harbor_last_record_age_seconds',
+    'Time since Harbor’s last record.',
+    ['input'],
+    ofHarbor((i) => Math.max(0, (relay.clock.nowMs() - i.counters.harbor.lastMs) / 1_000)),
+  );
+  metrics.gauge(
+    'spillway_input_harbor_silent',
+    '1 while a Harbor that used to speak says nothing.',
+    ['input'],
+    ofHarbor((i) => (i.counters.harbor.silent ? 1 : 0)),
+  );
 }
 
 function endpointMetrics(metrics: Metrics, relay: Relay): void {

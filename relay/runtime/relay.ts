@@ -9,6 +9,7 @@ import type { Random } from '../io/random.ts';
 import type { JournalLimits, PurgeableJournal } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
 import { RetentionService } from '../retention/service.ts';
+import { Searches } from '../query/searches.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -56,6 +57,8 @@ export class Relay {
   readonly startedMs: number;
   /** What the relay itself has to say in the stream. */
   readonly ownRecords: OwnRecords;
+  /** Searches over what the journal holds. */
+  readonly searches: Searches;
   readonly #world: RelayWorld;
   readonly filters: Filters;
   readonly #acceptor: Acceptor;
@@ -94,10 +97,15 @@ export class Relay {
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
     this.retention = new RetentionService(config.retention, {
+      ...world,
       journal,
+      tell: (...told) => this.ownRecords.tell(...told),
+    });
+    this.searches = new Searches({
       clock: world.clock,
-      log: world.log,
-      tell: (dataset, message, fields) => this.ownRecords.tell(dataset, message, fields),
+      directory: config.data_dir,
+      freeBytesMin: config.journal.min_free_bytes,
+      nextSeq: () => journal.nextSeq,
     });
   }
 
@@ -198,6 +206,9 @@ export class Relay {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
+    for (const { name, counters } of this.#inputs.hosts.values())
+      if (counters.harbor.silent)
+        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
     return reasons;
   }
 
@@ -223,6 +234,7 @@ export class Relay {
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
+    await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     await this.#within(left(), this.retention.close(), 'a purge');
     await this.#endpoints.deliverLast(Math.min(left(), LAST_DELIVERY_MS));

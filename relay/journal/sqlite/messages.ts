@@ -1,3 +1,4 @@
+import type { WireError } from '../../io/thread.ts';
 import type { LentMemory } from './lent-memory.ts';
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
@@ -103,11 +104,6 @@ export interface SalvageReport {
   readonly reason: string;
   readonly recordsSaved: number;
   readonly recordsLost: number;
-}
-
-export interface WireError {
-  readonly code: string;
-  readonly message: string;
 }
 
 export type FromWriter =

@@ -14,6 +14,8 @@
  *   the chain's value before and after it. `merged` says that the link was made from members whose hashes are gone with their lines.
  * - `certificate`: what a purge that took something says of itself, as it stands in the stream too.
  * - `hold`: what no purge and no limit may take. One that was lifted stays, for the record.
+ * - `batch_search`: what a search asks of a batch before it unpacks it, so that the payloads' pages are not touched.
+ *   `batch_small`: the batches that are not in `batch_stream`, since nobody has merged them.
  * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole. An empty
  *   `chain_after` stands for one that nobody knows: what stood there could not be read. `gap_hash` is made of the other columns.
  */
@@ -165,6 +167,12 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE worker_log (key TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL, checkpoint TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX worker_log_seen ON worker_log (seen_ms);
+  `,
+  // What a search looks at first, and batches that are still to be merged.
+  `
+  CREATE INDEX batch_search ON batch (first_seq, records, line_bytes, received_first_ms, received_last_ms, event_first_ms,
+    event_last_ms, streams_cut, payload_hash, datasets);
+  CREATE INDEX batch_small ON batch (first_seq) WHERE hash_of = 'lines' AND members IS NULL;
   `,
   `
   CREATE TABLE batch_absent (first_seq INTEGER PRIMARY KEY, records INTEGER NOT NULL) STRICT;
