@@ -1,3 +1,4 @@
+import { Thread, type Calls } from '../../io/thread.ts';
 import type {
   Certificate,
   Hold,
