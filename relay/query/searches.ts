@@ -10,6 +10,8 @@ import { Turns } from './turns.ts';
 /** Searches that are done at the same time, step by step in turn; and those that wait until one of them ends. */
 const RUNNING_MAX = 8;
 const WAITING_MAX = 64;
+/** Who does not take what was found for so long gives his turn to others; to go on later fails. */
+const PATIENCE_MS = 60_000;
 /** The thread and its memory go when nobody has searched for so long. */
 const IDLE_MS = 60_000;
 
@@ -87,11 +89,18 @@ export class Searches {
     { signal, timeLimitMs }: RunOptions,
   ): AsyncGenerator<Step, void> {
     const { clock } = this.#options;
-    using _turn = await this.#turns.take(signal);
+    const turn = await this.#turns.take(signal);
     const id = this.#nextId++;
     this.#users++;
-    const thread = this.#runningThread();
+    let thread: Thread<QueryThreadCalls> | undefined;
+    let patience: Timer | undefined;
+    const abandon = once(() => {
+      thread?.tell('end', id);
+      this.#release();
+      turn[Symbol.dispose]();
+    });
     try {
+      thread = this.#runningThread();
       let leftMs = timeLimitMs;
       await steps.open(thread, id);
       for (;;) {
@@ -99,12 +108,14 @@ export class Searches {
         const step = await steps.step(thread, id);
         leftMs -= clock.monotonicMs() - startedMs;
         const ending = step.ending ?? (signal?.aborted === true ? 'cancelled' : leftMs <= 0 ? 'time' : undefined);
+        patience = clock.after(PATIENCE_MS, abandon);
         yield { ...step, ending };
+        patience.cancel();
         if (ending !== undefined) return;
       }
     } finally {
-      thread.tell('end', id);
-      this.#release();
+      patience?.cancel();
+      abandon();
     }
   }
 
@@ -135,6 +146,14 @@ export class Searches {
     }
     return this.#thread;
   }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 /** The same code runs as TypeScript source and as built JavaScript. */
