@@ -5,6 +5,7 @@ import { Thread } from '../io/thread.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import type { QueryThreadCalls, QueryThreadOptions } from './query-messages.ts';
 import type { CountRequest, CountStep, SearchRequest, SearchStep } from './request.ts';
+import { Tails } from './tails.ts';
 import { Turns } from './turns.ts';
 
 /** Searches that are done at the same time, step by step in turn; and those that wait until one of them ends. */
@@ -36,6 +37,8 @@ export class Searches {
   readonly #options: SearchesOptions;
   readonly #turns = new Turns(RUNNING_MAX, WAITING_MAX);
   readonly #index: IndexKeeper;
+  /** Live tails. */
+  readonly tails: Tails;
   #thread: Thread<QueryThreadCalls> | undefined;
   #users = 0;
   #nextId = 1;
@@ -49,6 +52,13 @@ export class Searches {
       nextSeq: options.nextSeq,
       work: () => this.#use((thread) => thread.call('index')),
       isBusy: () => this.#turns.running > 0,
+    });
+    this.tails = new Tails({
+      clock: options.clock,
+      nextSeq: options.nextSeq,
+      open: (key, query) => this.#use((thread) => thread.call('openTail', key, query)),
+      close: (key) => this.#thread?.tell('closeTail', key),
+      step: () => this.#use((thread) => thread.call('stepTails')),
     });
   }
 
@@ -77,6 +87,7 @@ export class Searches {
   async close(): Promise<void> {
     this.#closed = true;
     this.#index.close();
+    this.tails.close();
     this.#idle?.cancel();
     await this.#thread?.worker.terminate();
   }
@@ -133,7 +144,7 @@ export class Searches {
     if (this.#users > 0 || this.#closed) return;
     this.#idle?.cancel();
     this.#idle = this.#options.clock.after(IDLE_MS, () => {
-      if (this.#users === 0) void this.#thread?.worker.terminate();
+      if (this.#users === 0 && this.tails.count === 0) void this.#thread?.worker.terminate();
     });
   }
 
@@ -142,7 +153,10 @@ export class Searches {
     this.#idle?.cancel();
     if (this.#thread === undefined || this.#thread.ended) {
       const { directory, freeBytesMin } = this.#options;
-      this.#thread = new Thread<QueryThreadCalls>(startQueryThread({ directory, freeBytesMin }));
+      const worker = startQueryThread({ directory, freeBytesMin });
+      this.#thread = new Thread<QueryThreadCalls>(worker);
+      // What it followed is gone with it.
+      worker.on('exit', () => this.tails.fail(new RelayError('SEARCH_BUSY', 'the thread that searches has ended')));
     }
     return this.#thread;
   }

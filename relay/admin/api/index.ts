@@ -6,6 +6,7 @@ import { relayRoutes } from './relay.ts';
 import { searchRoutes } from './search.ts';
 import { sessionRoutes } from './session.ts';
 import { settingsRoutes } from './settings.ts';
+import { tailRoutes } from './tail.ts';
 import { tokenRoutes } from './tokens.ts';
 
 /** Every family of the API. */
@@ -18,6 +19,7 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     sessionRoutes,
     tokenRoutes,
     settingsRoutes,
+    tailRoutes,
   ])
     family(app, context);
 }
