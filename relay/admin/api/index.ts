@@ -6,8 +6,10 @@ import { endpointRoutes } from './endpoints.ts';
 import { holdRoutes } from './holds.ts';
 import { relayRoutes } from './relay.ts';
 import { retentionRoutes } from './retention.ts';
+import { searchRoutes } from './search.ts';
 import { sessionRoutes } from './session.ts';
 import { settingsRoutes } from './settings.ts';
+import { tailRoutes } from './tail.ts';
 import { tokenRoutes } from './tokens.ts';
 
 /** Every family of the API. */
@@ -22,6 +24,8 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     sessionRoutes,
     tokenRoutes,
     settingsRoutes,
+    searchRoutes,
+    tailRoutes,
   ])
     family(app, context);
 }
