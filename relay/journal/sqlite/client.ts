@@ -22,7 +22,7 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
-import { joinProgress } from './progress.ts';
+import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';

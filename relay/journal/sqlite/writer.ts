@@ -8,7 +8,7 @@ import { keepIdentity, takeIdentity } from './identity.ts';
 import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { damageFrom, inspect, type Inspection } from './inspect.ts';
-import { joinProgress } from './progress.ts';
+import { joinProgress } from '../progress.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
 import { Store } from './store.ts';
