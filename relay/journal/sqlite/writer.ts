@@ -19,6 +19,14 @@ const SWEEP_INTERVAL_MS = 60_000;
 /** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
 const SALVAGE_INTERVAL_MS = 60_000;
 
+/** What the writer needs of the world. */
+export interface WriterWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Shown each connection before it is used: tests make it fail. */
+  readonly opened?: (database: Sqlite) => void;
+}
+
 /**
  * What the writing thread does, without the thread: takes groups of batches and cursor moves, one transaction for each group.
  * Synchronous throughout.
@@ -27,6 +35,7 @@ export class Writer implements WriterCalls {
   readonly #options: WriterOptions;
   readonly #lock: Sqlite;
   readonly #clock: Clock;
+  readonly #opened: ((database: Sqlite) => void) | undefined;
   readonly #post: (message: FromWriter) => void;
   readonly #progress = new Map<string, Progress[]>();
   #progressRecords = 0;
@@ -39,9 +48,10 @@ export class Writer implements WriterCalls {
   #sweptMs: number;
   #salvagedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: WriterOptions, world: { clock: Clock; random: Random }, post: (message: FromWriter) => void) {
+  constructor(options: WriterOptions, world: WriterWorld, post: (message: FromWriter) => void) {
     this.#options = options;
     this.#clock = world.clock;
+    this.#opened = world.opened;
     this.#post = post;
     this.#lock = lockDirectory(options.directory);
     const opened = openOrSalvage(options, world.clock);
@@ -69,6 +79,7 @@ export class Writer implements WriterCalls {
   #over(database: Sqlite, limits: JournalLimits): { store: Store; reclaimer: Reclaimer } {
     const { directory, compressionLevel, receiptsWindowMs } = this.#options;
     const clock = this.#clock;
+    this.#opened?.(database);
     const store = new Store(database, { clock, compressionLevel, receiptsWindowMs });
     return { store, reclaimer: new Reclaimer({ directory, database, gaps: store.gaps, clock, limits }) };
   }
