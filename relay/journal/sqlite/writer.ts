@@ -2,7 +2,7 @@ import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
 import type { Cursor, JournalIdentity, JournalLimits, Progress } from '../journal.ts';
-import { isDamage, lockDirectory, writeError, type Sqlite } from './database.ts';
+import { isDamage, lockDirectory, setSynchronous, writeError, type Sqlite } from './database.ts';
 import { readHead } from './head.ts';
 import { keepIdentity, takeIdentity } from './identity.ts';
 import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
@@ -147,7 +147,8 @@ export class Writer implements WriterCalls {
       this.#keepIdentity();
     }
     const removed = this.#transaction(() => this.#reclaimer.removeTransient());
-    const merged = this.#store.wantsTidying && this.#transaction(() => this.#store.tidy());
+    // A merge changes nothing that anybody was told of: the next commit takes it to the disk.
+    const merged = this.#store.wantsTidying && this.#unsynced(() => this.#transaction(() => this.#store.tidy()));
     return merged || removed !== undefined;
   }
 
@@ -274,6 +275,18 @@ export class Writer implements WriterCalls {
     } catch (error) {
       if (!isDamage(error) || !this.#startAfresh(error)) throw error;
       return this.#attempt(work);
+    }
+  }
+
+  /** Without a sync of its own. Where that is lost to a power cut, all is as it was before. */
+  #unsynced<T>(work: () => T): T {
+    const before = this.#database;
+    setSynchronous(before, 'normal');
+    try {
+      return work();
+    } finally {
+      // A fresh file, where this one was damaged, was opened as the operator wants it.
+      if (this.#database === before) setSynchronous(before, this.#options.sync);
     }
   }
 
