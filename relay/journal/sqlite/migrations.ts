@@ -159,4 +159,8 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE worker_log (key TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL, checkpoint TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX worker_log_seen ON worker_log (seen_ms);
   `,
+  // For readers of one stream, who must look into batches that have too many streams to tell.
+  `
+  CREATE INDEX batch_cut ON batch (first_seq) WHERE streams_cut = 1;
+  `,
 ];

@@ -1,0 +1,38 @@
+import type { StreamName } from '../../record/batch.ts';
+import type { Sqlite, Statement } from './database.ts';
+
+/** Batches below this size may not be in the index of streams yet; see `migrations.ts`. */
+const SMALL_BATCH_BYTES = 65_536;
+
+/** Finds the batches that a stream is in, without a look at any payload. */
+export class StreamPlaces {
+  readonly #find: Statement;
+  readonly #before: Statement;
+
+  constructor(database: Sqlite) {
+    this.#before = database
+      .prepare('SELECT first_seq FROM batch NOT INDEXED WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1')
+      .pluck();
+    // What the index has; small batches that were never merged, which tell their streams themselves; those with too many to tell.
+    this.#find = database
+      .prepare(
+        `SELECT first_seq FROM batch_stream
+         WHERE stream_id = (SELECT id FROM stream WHERE name = @stream) AND first_seq >= @from AND first_seq < @end
+         UNION
+         SELECT first_seq FROM batch WHERE members IS NULL AND instr(streams, @quoted) > 0 AND first_seq IN (
+           SELECT first_seq FROM batch INDEXED BY batch_summary
+           WHERE first_seq >= @from AND first_seq < @end AND line_bytes < ${SMALL_BATCH_BYTES})
+         UNION
+         SELECT first_seq FROM batch INDEXED BY batch_cut WHERE streams_cut = 1 AND first_seq >= @from AND first_seq < @end
+         ORDER BY 1 LIMIT @limit`,
+      )
+      .pluck();
+  }
+
+  /** See `Journal.streamPlaces`. */
+  find(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[] {
+    const from = Number(this.#before.get(fromSeq) ?? fromSeq);
+    const quoted = JSON.stringify(stream);
+    return this.#find.all({ stream, quoted, from, end: endSeq, limit }).map(Number);
+  }
+}
