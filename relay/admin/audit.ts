@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AuditEntry } from '../runtime/relay.ts';
+import type { AuditEntry } from '../runtime/own-records.ts';
 
 /** What goes into the audit about an answered request; undefined for one that changes nothing, or that nobody known has made. */
 export function auditOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | undefined {

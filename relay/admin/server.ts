@@ -179,7 +179,7 @@ export class AdminServer {
 
   #audit(request: FastifyRequest, reply: FastifyReply): void {
     const entry = auditOf(request, reply);
-    if (entry !== undefined) this.#options.relay.audit(entry);
+    if (entry !== undefined) this.#options.relay.ownRecords.audit(entry);
   }
 
   #answerError(error: unknown, reply: FastifyReply): FastifyReply {

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
 import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import type { AlertOptions } from '../alerts/options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -16,6 +17,7 @@ export interface Config {
   readonly store: StoreOption;
   readonly redact: ConfiguredFilter;
   readonly admin: AdminOptions;
+  readonly alerts: AlertOptions;
   readonly log: LogOptions;
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { alertOptions } from '../alerts/options.ts';
 import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
@@ -151,7 +152,8 @@ const adminOptions = z
       ),
     tls: tlsServerOption
       .optional()
-      .describe('Certificate and key, to serve the console and the API by HTTPS. Needed where others can listen.'),
+      .describe('Certificate and key, to serve the console and the API by HTTPS. Needed where others can listen.')
+      .meta({ examples: [{ cert_file: './tls/relay.pem', key_file: './tls/relay.key' }] }),
   })
   .prefault({})
   .describe('The console and the API.');
@@ -221,6 +223,7 @@ export function configSchema(registry: Registry) {
     store: storeOption,
     redact: registry.filters.redact.options,
     admin: adminOptions,
+    alerts: alertOptions,
     log: logOptions,
   });
 }

@@ -1,5 +1,12 @@
 import type { Acceptor } from '../accept/acceptor.ts';
-import type { DropReason, Input, InputContext, InputCounters, RefusalReason } from '../component/input.ts';
+import type {
+  DropReason,
+  HarborCounters,
+  Input,
+  InputContext,
+  InputCounters,
+  RefusalReason,
+} from '../component/input.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag } from '../record/recorder.ts';
@@ -13,6 +20,7 @@ export class Counters implements InputCounters {
   connections = 0;
   connectionsTotal = 0;
   repeats = 0;
+  readonly harbor: HarborCounters = { records: 0, lastMs: 0, silent: false };
   readonly drops = new Map<DropReason, number>();
   readonly flags = new Map<Flag, number>();
   readonly refusals = new Map<RefusalReason, number>();

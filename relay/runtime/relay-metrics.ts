@@ -1,3 +1,4 @@
+import { alertKinds } from '../alerts/options.ts';
 import type { RuleCount } from '../component/filter.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Metrics, Sample } from '../telemetry/metrics.ts';
@@ -12,6 +13,12 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
   inputMetrics(metrics, relay);
   endpointMetrics(metrics, relay);
   journalMetrics(metrics, relay);
+  metrics.gauge('spillway_alerts', 'Alerts at present, by kind.', ['kind'], () =>
+    alertKinds.map((kind): Sample => ({
+      labels: { kind },
+      value: (relay.alerts?.active ?? []).filter((alert) => alert.kind === kind).length,
+    })),
+  );
   redactMetrics(metrics, relay);
 }
 
@@ -63,6 +70,28 @@ function inputMetrics(metrics: Metrics, relay: Relay): void {
     'Requests and connections turned away, by reason.',
     ['input', 'reason'],
     eachOf('reason', (i) => i.counters.refusals),
+  );
+  const ofHarbor = (read: (input: InputHost) => number) => () =>
+    [...relay.inputs.values()]
+      .filter(({ counters }) => counters.harbor.records > 0)
+      .map((input): Sample => ({ labels: { input: input.name }, value: read(input) }));
+  metrics.counter(
+    'spillway_input_harbor_records_total',
+    'Records of Harbor’s audit log.',
+    ['input'],
+    ofHarbor((i) => i.counters.harbor.records),
+  );
+  metrics.gauge(
+    'spillway_input_harbor_last_record_age_seconds',
+    'Time since Harbor’s last record.',
+    ['input'],
+    ofHarbor((i) => Math.max(0, (relay.clock.nowMs() - i.counters.harbor.lastMs) / 1_000)),
+  );
+  metrics.gauge(
+    'spillway_input_harbor_silent',
+    '1 while a Harbor that used to speak says nothing.',
+    ['input'],
+    ofHarbor((i) => (i.counters.harbor.silent ? 1 : 0)),
   );
 }
 

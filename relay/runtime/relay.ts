@@ -1,3 +1,4 @@
+import type { AlertBoard } from '../alerts/board.ts';
 import { Acceptor } from '../accept/acceptor.ts';
 import { isStored, type Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
@@ -7,6 +8,7 @@ import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, JournalLimits } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
+import { Searches } from '../query/searches.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
@@ -16,6 +18,8 @@ import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
+import { Alerts } from './alerts.ts';
+import { OwnRecords } from './own-records.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -35,20 +39,6 @@ const INPUT_STOP_MS = 3_000;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
-/** One thing that somebody did, or tried to do. */
-export interface AuditEntry {
-  /** A verb and a noun, such as `pause-endpoint`. */
-  readonly action: string;
-  readonly succeeded: boolean;
-  /** One sentence for a person. */
-  readonly message: string;
-  /** Who did it. */
-  readonly name: string;
-  readonly address: string | undefined;
-  /** What was acted on: names and numbers, no secrets. */
-  readonly details: Readonly<Record<string, unknown>>;
-}
-
 /** What a reload did. */
 export interface Reloaded {
   /** What differed, also where it could not be changed. */
@@ -61,11 +51,16 @@ export class Relay {
   readonly events: RelayEvents;
   readonly journal: Journal;
   readonly startedMs: number;
+  /** What the relay itself has to say in the stream. */
+  readonly ownRecords: OwnRecords;
+  /** Searches over what the journal holds. */
+  readonly searches: Searches;
   readonly #world: RelayWorld;
   readonly filters: Filters;
   readonly #acceptor: Acceptor;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
+  #alerts: Alerts | undefined;
   #retirements: Timer | undefined;
   #config: Config;
   #stopping = false;
@@ -86,6 +81,7 @@ export class Relay {
       receiptsWindowMs: Math.max(1_000, config.journal.receipts_window_ms),
       patienceMs: PATIENCE_MS,
     });
+    this.ownRecords = new OwnRecords(this.#acceptor, world.log);
     this.filters = new Filters(world);
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
@@ -96,6 +92,12 @@ export class Relay {
       datasetName: (dataset) => this.filters.datasetName(dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.searches = new Searches({
+      clock: world.clock,
+      directory: config.data_dir,
+      freeBytesMin: config.journal.min_free_bytes,
+      nextSeq: () => journal.nextSeq,
+    });
   }
 
   /**
@@ -114,7 +116,7 @@ export class Relay {
         [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600, 3_600],
       ),
       onReclaimed: (records, firstSeq) => {
-        if (relay !== undefined) relay.#noteGap(records, firstSeq);
+        if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
     });
@@ -137,6 +139,7 @@ export class Relay {
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
       await opened.#inputs.startAll(config.inputs);
+      opened.#alerts = new Alerts(opened, world, config.alerts);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
     } catch (error) {
@@ -161,6 +164,16 @@ export class Relay {
     return this.#endpoints.running;
   }
 
+  /** What people are warned of at present. */
+  get alerts(): AlertBoard | undefined {
+    return this.#alerts?.board;
+  }
+
+  /** Looks at once for what is wrong, without waiting for the next look. */
+  async look(): Promise<void> {
+    await this.#alerts?.look();
+  }
+
   get acceptor(): Acceptor {
     return this.#acceptor;
   }
@@ -183,23 +196,10 @@ export class Relay {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
+    for (const { name, counters } of this.#inputs.hosts.values())
+      if (counters.harbor.silent)
+        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
     return reasons;
-  }
-
-  /** Writes what somebody did to the relay into the stream, where it is kept and goes to the endpoints like any record. */
-  audit({ action, succeeded, message, name, address, details }: AuditEntry): void {
-    const outcome = succeeded ? 'success' : 'failure';
-    try {
-      this.#acceptor.note({ name: 'spillway.audit', stored: true }, message, {
-        event: { action, outcome, kind: 'event', category: ['configuration'] },
-        user: { name },
-        ...(address === undefined ? {} : { source: { ip: address } }),
-        spillway: { audit: details },
-      });
-    } catch (error) {
-      this.#world.log.error('an action could not be written to the audit', { action, reason: describeError(error) });
-    }
-    this.#world.log.info('somebody acted on the relay', { action, outcome, by: name });
   }
 
   status(): Promise<RelayStatus> {
@@ -219,10 +219,12 @@ export class Relay {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#retirements?.cancel();
+    this.#alerts?.stop();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
+    await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
@@ -257,6 +259,7 @@ export class Relay {
     }
     this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
       this.#endpoints,
       'endpoint',
@@ -279,18 +282,6 @@ export class Relay {
     const run = this.#changing.then(work);
     this.#changing = run.catch(() => undefined);
     return run;
-  }
-
-  #noteGap(records: number, firstSeq: number): void {
-    try {
-      this.#acceptor.note(
-        { name: 'spillway.gap', stored: true },
-        `${records} records that endpoints had not got yet were dropped: the journal was at its limit`,
-        { spillway: { gap: { records, first_seq: firstSeq, reason: 'quota' } } },
-      );
-    } catch (error) {
-      this.#world.log.error('the gap could not be told in the stream', { reason: describeError(error) });
-    }
   }
 }
 

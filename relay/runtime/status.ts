@@ -1,4 +1,5 @@
 import type { RuleCount } from '../component/filter.ts';
+import type { HarborCounters } from '../component/input.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Relay } from './relay.ts';
 
@@ -26,6 +27,8 @@ export interface InputStatus {
   readonly dropped: Readonly<Record<string, number>>;
   readonly flagged: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
+  /** Left out where no Harbor has spoken. */
+  readonly harbor?: { readonly records: number; readonly last_record: string; readonly silent: boolean };
 }
 
 export interface EndpointStatus extends Partial<Cursor> {
@@ -56,6 +59,7 @@ export async function readStatus(relay: Relay): Promise<RelayStatus> {
       dropped: Object.fromEntries(counters.drops),
       flagged: Object.fromEntries(counters.flags),
       refused: Object.fromEntries(counters.refusals),
+      ...harborStatus(counters.harbor),
     })),
     endpoints: [...relay.endpoints.values()].map((endpoint) => {
       const { state, lastFailure } = endpoint.dispatcher.health;
@@ -77,4 +81,8 @@ export async function readStatus(relay: Relay): Promise<RelayStatus> {
       records_in_flight: relay.acceptor.recordsInFlight,
     },
   };
+}
+
+function harborStatus({ records, lastMs, silent }: HarborCounters): Pick<InputStatus, 'harbor'> {
+  return records === 0 ? {} : { harbor: { records, last_record: new Date(lastMs).toISOString(), silent } };
 }

@@ -1,4 +1,5 @@
-import { SyslogRecords, WHOLE } from '../../relay/inputs/syslog/record.ts';
+import { SyslogRecords } from '../../relay/inputs/syslog/record.ts';
+import { WHOLE } from '../../relay/inputs/syslog/write-marks.ts';
 import { zoneOffset } from '../../relay/inputs/syslog/local-time.ts';
 import { systemClock } from '../../relay/io/clock.ts';
 import { systemRandom } from '../../relay/io/random.ts';
@@ -75,6 +76,7 @@ function rounds(options: unknown, lines: readonly string[]): () => number {
       dropped() {},
       flagged() {},
       refused() {},
+      harbor: { records: 0, lastMs: 0, silent: false },
     },
     recorder: bench.builder,
     dataset: (name: string) => ({ name, stored: true }),

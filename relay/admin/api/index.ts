@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminContext } from '../server.ts';
+import { alertRoutes } from './alerts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { relayRoutes } from './relay.ts';
@@ -13,6 +14,7 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
   for (const family of [
     relayRoutes,
     runRoutes,
+    alertRoutes,
     endpointRoutes,
     deadLetterRoutes,
     sessionRoutes,

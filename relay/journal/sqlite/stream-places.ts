@@ -1,9 +1,6 @@
 import type { StreamName } from '../../record/batch.ts';
 import type { Sqlite, Statement } from './database.ts';
 
-/** Batches below this size may not be in the index of streams yet; see `migrations.ts`. */
-const SMALL_BATCH_BYTES = 65_536;
-
 /** Finds the batches that a stream is in, without a look at any payload. */
 export class StreamPlaces {
   readonly #find: Statement;
@@ -19,9 +16,8 @@ export class StreamPlaces {
         `SELECT first_seq FROM batch_stream
          WHERE stream_id = (SELECT id FROM stream WHERE name = @stream) AND first_seq >= @from AND first_seq < @end
          UNION
-         SELECT first_seq FROM batch WHERE members IS NULL AND instr(streams, @quoted) > 0 AND first_seq IN (
-           SELECT first_seq FROM batch INDEXED BY batch_summary
-           WHERE first_seq >= @from AND first_seq < @end AND line_bytes < ${SMALL_BATCH_BYTES})
+         SELECT first_seq FROM batch INDEXED BY batch_small
+         WHERE hash_of = 'lines' AND members IS NULL AND first_seq >= @from AND first_seq < @end AND instr(streams, @quoted) > 0
          UNION
          SELECT first_seq FROM batch INDEXED BY batch_cut WHERE streams_cut = 1 AND first_seq >= @from AND first_seq < @end
          ORDER BY 1 LIMIT @limit`,
