@@ -37,10 +37,15 @@ const catalogue = {
   OUTPUT_REFUSED_RECORD: 'reject',
   OUTPUT_PROTOCOL: 'retry',
 
+  QUERY_INVALID: 'stop',
+  SEARCH_BUSY: 'retry',
+
   ADMIN_UNREACHABLE: 'retry',
   RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',
   ENDPOINT_UNKNOWN: 'stop',
+
+  KEEP_IMPOSSIBLE: 'stop',
 } as const satisfies Readonly<Record<string, Disposition>>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -1,3 +1,4 @@
+import type { AlertBoard } from '../alerts/board.ts';
 import { Acceptor } from '../accept/acceptor.ts';
 import { isStored, type Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
@@ -7,15 +8,19 @@ import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Journal, JournalLimits } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
+import { Searches } from '../query/searches.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
+import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
+import { Alerts } from './alerts.ts';
+import { OwnRecords } from './own-records.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -50,10 +55,16 @@ export class Relay {
   readonly startedMs: number;
   /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
   readonly runs: Runs | undefined;
+  /** What the relay itself has to say in the stream. */
+  readonly ownRecords: OwnRecords;
+  /** Searches over what the journal holds. */
+  readonly searches: Searches;
   readonly #world: RelayWorld;
+  readonly filters: Filters;
   readonly #acceptor: Acceptor;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
+  #alerts: Alerts | undefined;
   #retirements: Timer | undefined;
   #config: Config;
   #stopping = false;
@@ -74,6 +85,8 @@ export class Relay {
       receiptsWindowMs: Math.max(1_000, config.journal.receipts_window_ms),
       patienceMs: PATIENCE_MS,
     });
+    this.ownRecords = new OwnRecords(this.#acceptor, world.log);
+    this.filters = new Filters(world);
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
       clock: world.clock,
@@ -81,11 +94,16 @@ export class Relay {
       log: world.log,
       isStored: (dataset) => isStored(config.store, dataset),
       runner: config.runs.enabled ? RAW_DATASETS : undefined,
+      datasetName: (dataset) => this.filters.datasetName(dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
-    const isDatasetStored = (dataset: string): boolean => isStored(config.store, dataset);
-    if (config.runs.enabled)
-      this.runs = new Runs(config.runs, { ...world, journal, sink: this.#acceptor, isStored: isDatasetStored });
+    if (config.runs.enabled) this.runs = new Runs(config, { ...world, journal, sink: this.#acceptor });
+    this.searches = new Searches({
+      clock: world.clock,
+      directory: config.data_dir,
+      freeBytesMin: config.journal.min_free_bytes,
+      nextSeq: () => journal.nextSeq,
+    });
   }
 
   /**
@@ -104,7 +122,7 @@ export class Relay {
         [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600, 3_600],
       ),
       onReclaimed: (records, firstSeq) => {
-        if (relay !== undefined) relay.#noteGap(records, firstSeq);
+        if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
     });
@@ -121,13 +139,14 @@ export class Relay {
     const opened = new Relay(config, world, journal, events);
     relay = opened;
     try {
+      opened.#acceptor.filter = opened.filters.build(config);
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
-      if (opened.runs === undefined) await giveUpRuns(journal, world.log);
-      else await opened.runs.consumer.start();
+      await (opened.runs?.consumer.start() ?? giveUpRuns(journal, world.log));
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
       await opened.#inputs.startAll(config.inputs);
+      opened.#alerts = new Alerts(opened, world, config.alerts);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
     } catch (error) {
@@ -152,6 +171,16 @@ export class Relay {
     return this.#endpoints.running;
   }
 
+  /** What people are warned of at present. */
+  get alerts(): AlertBoard | undefined {
+    return this.#alerts?.board;
+  }
+
+  /** Looks at once for what is wrong, without waiting for the next look. */
+  async look(): Promise<void> {
+    await this.#alerts?.look();
+  }
+
   get acceptor(): Acceptor {
     return this.#acceptor;
   }
@@ -167,10 +196,16 @@ export class Relay {
     if (this.events.journalFull !== '') reasons.push(this.events.journalFull);
     if (this.events.damagedRecords > 0 || this.events.salvages > 0)
       reasons.push(`the journal was damaged: ${this.events.damagedRecords} records were set aside`);
+    for (const { rule, suspended } of this.filters.counts)
+      if (suspended)
+        reasons.push(`the redact rule ${rule} hit too many records and masks nothing until the next reload`);
     for (const [name, endpoint] of this.#endpoints.running) {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
+    for (const { name, counters } of this.#inputs.hosts.values())
+      if (counters.harbor.silent)
+        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
     return reasons;
   }
 
@@ -191,10 +226,12 @@ export class Relay {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#retirements?.cancel();
+    this.#alerts?.stop();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
     await this.#within(left(), this.#changing, 'a reload');
+    await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     if (this.runs !== undefined)
       await this.#within(Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
@@ -229,7 +266,9 @@ export class Relay {
       const gone = new Set(removed.map(({ name }) => name));
       refuseToForget((await this.journal.cursors()).filter(({ endpoint }) => gone.has(endpoint)));
     }
+    this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
       this.#endpoints,
       'endpoint',
@@ -252,18 +291,6 @@ export class Relay {
     const run = this.#changing.then(work);
     this.#changing = run.catch(() => undefined);
     return run;
-  }
-
-  #noteGap(records: number, firstSeq: number): void {
-    try {
-      this.#acceptor.note(
-        { name: 'spillway.gap', stored: true },
-        `${records} records that endpoints had not got yet were dropped: the journal was at its limit`,
-        { gap: { records, first_seq: firstSeq, reason: 'quota' } },
-      );
-    } catch (error) {
-      this.#world.log.error('the gap could not be told in the stream', { reason: describeError(error) });
-    }
   }
 }
 

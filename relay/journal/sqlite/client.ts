@@ -1,5 +1,6 @@
 import { RelayError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
+import { Thread, wireError } from '../../io/thread.ts';
 import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
 import {
   isInternalCursor,
@@ -29,7 +30,7 @@ import { Borrower } from './lent-memory.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { WireBatches } from './wire-batches.ts';
-import { startWorker, Thread, wireError } from './thread.ts';
+import { startWorker } from './start-worker.ts';
 
 /** Memory for the batches committed last. */
 const RECENT_BYTES_MAX = 32 * 1_048_576;

@@ -1,3 +1,4 @@
+import type { WireError } from '../../io/thread.ts';
 import type { LentMemory } from './lent-memory.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
@@ -97,11 +98,6 @@ export interface SalvageReport {
   readonly reason: string;
   readonly recordsSaved: number;
   readonly recordsLost: number;
-}
-
-export interface WireError {
-  readonly code: string;
-  readonly message: string;
 }
 
 export type FromWriter =

@@ -7,6 +7,8 @@
  *   were merged: pairs of (records, bytes), in order.
  * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
  *   come into it when they are merged; until then they are few, and at the end.
+ * - `batch_search`: what a search asks of a batch before it unpacks it, so that the payloads' pages are not touched.
+ *   `batch_small`: the batches that are not in `batch_stream`, since nobody has merged them.
  * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole. An empty
  *   `chain_after` stands for one that nobody knows: what stood there could not be read. `gap_hash` is made of the other columns.
  */
@@ -158,5 +160,11 @@ export const MIGRATIONS: readonly string[] = [
 
   CREATE TABLE worker_log (key TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL, checkpoint TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX worker_log_seen ON worker_log (seen_ms);
+  `,
+  // What a search looks at first, and batches that are still to be merged.
+  `
+  CREATE INDEX batch_search ON batch (first_seq, records, line_bytes, received_first_ms, received_last_ms, event_first_ms,
+    event_last_ms, streams_cut, payload_hash, datasets);
+  CREATE INDEX batch_small ON batch (first_seq) WHERE hash_of = 'lines' AND members IS NULL;
   `,
 ];
