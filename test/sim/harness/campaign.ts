@@ -85,7 +85,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
   await relay.stop();
   const truth = readTruth(join(folder, 'runners', 'truth'));
   return {
-    jobs: truth.size,
+    jobs: truth.length,
     forwarded: await compareForwarded(join(relay.folder, 'forwarded.ndjson'), truth),
     pagesMissedByKeeper: keepers.reduce((sum, { missed }) => sum + missed, 0),
     tailed: { read: tailer.read, unsent, dropped: tailer.dropped, retries: tailer.retries },

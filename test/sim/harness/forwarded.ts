@@ -42,12 +42,9 @@ export interface ForwardedFigures {
 const EXAMPLES_MAX = 20;
 
 /** Reads what a `file` endpoint got, and compares each line with the page it came from. */
-export async function compareForwarded(
-  path: string,
-  truth: ReadonlyMap<string, IndexedJob>,
-): Promise<ForwardedFigures> {
+export async function compareForwarded(path: string, truth: readonly IndexedJob[]): Promise<ForwardedFigures> {
   const figures: ForwardedFigures = {
-    lines: [...truth.values()].reduce((sum, { lines }) => sum + lines, 0),
+    lines: truth.reduce((sum, { lines }) => sum + lines, 0),
     missing: 0,
     twice: 0,
     different: 0,
@@ -60,11 +57,12 @@ export async function compareForwarded(
     examples: [],
   };
   const seen = new Map<string, Set<number>>();
+  const jobOfPage = new Map(truth.flatMap((job) => [...job.pages.keys()].map((name) => [name, job])));
   for await (const text of linesOf(path)) {
     const record = JSON.parse(text) as ForwardedRecord;
-    if (record.event?.dataset === 'github.runner') compareRecord(record, truth, seen, figures);
+    if (record.event?.dataset === 'github.runner') compareRecord(record, jobOfPage, seen, figures);
   }
-  for (const { pages } of truth.values())
+  for (const { pages } of truth)
     for (const [name, { lines }] of pages) {
       const missing = [...lines.keys()].filter((offset) => seen.get(name)?.has(offset) !== true);
       figures.missing += missing.length;
@@ -89,13 +87,13 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 
 function compareRecord(
   record: ForwardedRecord,
-  truth: ReadonlyMap<string, IndexedJob>,
+  jobOfPage: ReadonlyMap<string, IndexedJob>,
   seen: Map<string, Set<number>>,
   figures: ForwardedFigures,
 ): void {
   const name = record.log?.file?.path?.split('/').at(-1) ?? '';
   const offset = record.log?.offset ?? -1;
-  const job = truth.get(name.slice(0, 36));
+  const job = jobOfPage.get(name);
   const page = job?.pages.get(name);
   if (job === undefined || page === undefined) {
     figures.unknown++;

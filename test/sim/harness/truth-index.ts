@@ -42,12 +42,10 @@ export class IndexedJob {
   }
 }
 
-/** All jobs that the simulator has written down, by timeline. */
-export function readTruth(folder: string): Map<string, IndexedJob> {
-  return new Map(
-    readdirSync(folder)
-      .filter((name) => name.endsWith('.json'))
-      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as TrueJob)
-      .map((job) => [job.timeline, new IndexedJob(job, folder)]),
-  );
+/** All jobs that the simulator has written down. */
+export function readTruth(folder: string): IndexedJob[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as TrueJob)
+    .map((job) => new IndexedJob(job, folder));
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Chance } from './chance.ts';
 
 /** How much a job prints, and how long it takes. */
@@ -47,6 +48,7 @@ export interface JobPlan {
   readonly newline: '\n' | '\r\n';
 }
 
+/** Display names of steps. */
 const titles = [
   'Check out',
   'Install',
@@ -57,6 +59,7 @@ const titles = [
   'Übersetzen 🚀',
   'Publish',
 ];
+const jobNames = ['build', 'test (ubuntu, 24)', 'deploy / staging', 'Prüfung'];
 const scripts = [
   'npm ci',
   'npm run build\nnpm test',
@@ -73,48 +76,67 @@ const actions = [
   'actions/upload-artifact@v4',
 ];
 
-/** A job to be run, made up. */
-export function planJob(chance: Chance, workload: Workload): JobPlan {
-  const count = chance.between(3, 8);
-  const failing = chance.oneIn(6) ? chance.between(1, count - 1) : -1;
-  return {
+/**
+ * The jobs of one run, made up. They share the run's timeline; a job's record and its steps' records are made from their names, so they are the
+ * same in every run.
+ */
+export function planRun(chance: Chance, workload: Workload): JobPlan[] {
+  const run = {
     timeline: chance.guid(),
-    jobRecord: chance.guid(),
     plan: chance.guid(),
     repository: chance.pick(['platform/api', 'platform/web', 'data/ingest', 'infra/terraform']),
     runId: String(chance.between(1_000_000, 9_999_999_999)),
     runAttempt: chance.between(1, 2),
     runNumber: chance.between(1, 4_000),
     workflow: chance.pick(['CI', 'Nightly build', '.github/workflows/release.yml']),
-    jobName: chance.pick(['build', 'test (ubuntu, 24)', 'deploy / staging', 'Prüfung']),
     event: chance.pick(['push', 'pull_request', 'schedule', 'workflow_dispatch']),
     ref: chance.pick(['refs/heads/main', 'refs/pull/17/merge', 'refs/tags/v1.2.3']),
     sha: chance.hex(40),
     actor: chance.pick(['octocat', 'jane-doe', 'dependabot[bot]']),
-    steps: Array.from({ length: count }, (_, index) =>
-      planStep(chance, workload.jobMs / count, workload, {
-        fails: index === failing,
-        onlyOnFailure: index === count - 1 && chance.oneIn(3),
-      }),
-    ),
+  };
+  const first = chance.between(0, jobNames.length - 1);
+  return Array.from({ length: chance.between(1, 3) }, (_, index) => {
+    const jobName = jobNames[(first + index) % jobNames.length]!;
+    return { ...run, jobName, jobRecord: guidOf(jobName), ...planJob(chance, workload, jobName) };
+  });
+}
+
+function planJob(
+  chance: Chance,
+  workload: Workload,
+  jobName: string,
+): Pick<JobPlan, 'steps' | 'hooks' | 'debug' | 'newline'> {
+  const count = chance.between(3, 8);
+  const failing = chance.oneIn(6) ? chance.between(1, count - 1) : -1;
+  return {
+    steps: Array.from({ length: count }, (_, index) => ({
+      ...planStep(chance, workload.jobMs / count, workload),
+      record: guidOf(`${jobName}.${index}`),
+      fails: index === failing,
+      onlyOnFailure: index === count - 1 && chance.oneIn(3),
+    })),
     hooks: chance.oneIn(2),
     debug: chance.oneIn(8),
     newline: chance.oneIn(6) ? '\r\n' : '\n',
   };
 }
 
+/** A GUID made from a name, of version 5. */
+function guidOf(name: string): string {
+  const hex = createHash('sha1').update(name).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
 function planStep(
   chance: Chance,
   shareMs: number,
   { linesPerSecondMax, burstLinesMax }: Workload,
-  ending: Pick<PlannedStep, 'fails' | 'onlyOnFailure'>,
-): PlannedStep {
+): Omit<PlannedStep, 'record' | 'fails' | 'onlyOnFailure'> {
   const action = chance.oneIn(3) ? chance.pick(actions) : undefined;
   const script = chance.pick(scripts);
   const naming = chance.pick(['generated', 'literal', 'literal', 'expression'] as const);
   const generated = `Run ${action ?? script.split('\n', 1)[0]}`;
   return {
-    record: chance.guid(),
     displayName:
       naming === 'generated' ? generated : `${chance.pick(titles)}${naming === 'expression' ? ' on linux' : ''}`,
     naming,
@@ -123,7 +145,6 @@ function planStep(
     hasPre: action !== undefined && chance.oneIn(4),
     hasPost: action !== undefined && chance.oneIn(2),
     ...volume(chance, shareMs, linesPerSecondMax, burstLinesMax),
-    ...ending,
   };
 }
 

@@ -106,7 +106,8 @@ export class JobRun {
     }
     await this.#feed.stop();
     this.#trace.close();
-    writeFileSync(join(this.#options.truthFolder, `${this.#job.timeline}.json`), JSON.stringify(this.#truth));
+    const { timeline, jobRecord } = this.#job;
+    writeFileSync(join(this.#options.truthFolder, `${timeline}_${jobRecord}.json`), JSON.stringify(this.#truth));
     return this.#truth;
   }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Chance } from './chance.ts';
-import { planJob, type Workload } from './job-plan.ts';
+import { type JobPlan, planRun, type Workload } from './job-plan.ts';
 import { JobRun } from './job-run.ts';
 import { RunnerClock } from './runner-clock.ts';
 import type { TrueJob } from './truth.ts';
@@ -36,6 +36,8 @@ export class RunnerSimulation {
   readonly #options: SimulationOptions;
   readonly #stopping = new AbortController();
   #begun = 0;
+  /** Of runs that have begun. */
+  readonly #waiting: JobPlan[] = [];
   readonly done: TrueJob[] = [];
 
   constructor(options: SimulationOptions) {
@@ -70,7 +72,7 @@ export class RunnerSimulation {
     while (performance.now() < untilMs && this.#begun < jobsMax && !this.#stopping.signal.aborted) {
       this.#begun++;
       const job = await new JobRun({
-        job: planJob(chance, workload),
+        job: this.#nextJob(chance),
         folder: diagFolder(folder, place % installations),
         runnerName: this.#options.runnerName ?? `runner-${place + 1}`,
         clock,
@@ -83,6 +85,11 @@ export class RunnerSimulation {
       this.done.push(job);
       this.#options.onJob?.(job, this.done.length);
     }
+  }
+
+  #nextJob(chance: Chance): JobPlan {
+    if (this.#waiting.length === 0) this.#waiting.push(...planRun(chance, this.#options.workload));
+    return this.#waiting.shift()!;
   }
 
   #killSignal(clock: RunnerClock, chance: Chance): AbortSignal {

@@ -14,7 +14,7 @@ export class TailDatabase {
     this.#database.pragma('synchronous = OFF');
     this.#database.exec(
       'CREATE TABLE IF NOT EXISTS in_tail_files (id INTEGER PRIMARY KEY, name TEXT NOT NULL, offset INTEGER, inode INTEGER, ' +
-        'created INTEGER, rotated INTEGER DEFAULT 0)',
+        'created INTEGER, rotated INTEGER DEFAULT 0, offset_marker INTEGER DEFAULT 0, offset_marker_size INTEGER DEFAULT 0)',
     );
     this.#database.exec('CREATE UNIQUE INDEX IF NOT EXISTS file ON in_tail_files (name, inode)');
     this.#note = this.#database.prepare(
