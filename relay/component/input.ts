@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag, Recorder } from '../record/recorder.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 
 /** Why records were lost before they reached the journal. A closed set: it labels a metric. */
@@ -47,6 +48,8 @@ export interface InputContext {
   readonly recorder: Recorder;
 
   dataset(name: string): Dataset;
+  /** Where lines of a GitHub runner's files go; undefined where jobs are not assembled. */
+  readonly runner?: RunnerDatasets | undefined;
 
   /**
    * For senders that wait for an answer. Runs `write` at once, in one piece, and resolves when all it recorded is durable.

@@ -1,5 +1,6 @@
 import { RelayError } from '../errors.ts';
 import type { Cursor, DeadLetter, JournalStats } from './journal.ts';
+import type { JobKey, JobQuery, JobWithParts, RunReading, StoredJob } from './runs.ts';
 import { openForReading, type Sqlite } from './sqlite/database.ts';
 import { Reader } from './sqlite/reader.ts';
 import { verifyChain, type Verification } from './sqlite/verify.ts';
@@ -23,7 +24,7 @@ const READ_BYTES_MAX = 4 * 1_048_576;
  * The journal for commands: read only, synchronous, whether a relay runs on it or not. Throws `JOURNAL_UNUSABLE` where there is
  * none.
  */
-export class Archive implements Disposable {
+export class Archive implements Disposable, RunReading {
   readonly #reader: Reader;
   readonly #database: Sqlite;
 
@@ -43,6 +44,14 @@ export class Archive implements Disposable {
   /** Runs `read` on the journal as it is at one moment, while the relay goes on writing. */
   consistently<T>(read: () => T): T {
     return this.#reader.consistently(read);
+  }
+
+  jobs(query: JobQuery): StoredJob[] {
+    return this.#reader.jobs(query);
+  }
+
+  job(key: JobKey): JobWithParts | undefined {
+    return this.#reader.job(key);
   }
 
   deadLetters(endpoint: string, limit: number): DeadLetter[] {

@@ -1,4 +1,5 @@
 import type { Batch, BuiltBatch } from '../record/batch.ts';
+import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
 
 /**
  * The contract of the journal: durable, ordered, one cursor for each endpoint. It has one implementation, in `sqlite/`; its
@@ -14,6 +15,12 @@ export interface Journal {
    * room or the disk failed: then nothing of it is stored, and the caller offers the same batch again.
    */
   append(batch: BuiltBatch): Promise<void>;
+
+  /**
+   * Passes over what is known, without a read, to hold no record of these datasets. Returns the first place from `fromSeq` on where one
+   * may be.
+   */
+  passOver(fromSeq: number, datasets: readonly string[]): number;
 
   /**
    * The next batch that ends after `fromSeq`, or undefined where there is none yet. A batch may begin before `fromSeq` (a part
@@ -38,6 +45,14 @@ export interface Journal {
 
   /** The keys of requests accepted within the window. */
   receipts(): Promise<string[]>;
+
+  /** See `RunReading`. */
+  jobs(query: JobQuery): Promise<StoredJob[]>;
+  job(key: JobKey): Promise<JobWithParts | undefined>;
+  /** The job that a page belongs to; undefined for a page that was never seen. */
+  jobOfPage(timeline: string, record: string): Promise<JobWithParts | undefined>;
+  /** What the assembly of jobs was about when the journal was closed. */
+  runCheckpoints(): Promise<RunCheckpoints>;
 
   stats(): Promise<JournalStats>;
   /** Changes what the operator may change while it runs. */

@@ -53,6 +53,7 @@ export class BatchBuilder implements Recorder {
   #eventLastMs = 0;
   #datasets = new Map<string, number>();
   #receipts: Receipt[] = [];
+  #changes: object[] = [];
   /** True within a request. */
   #continues = false;
   /** True where the last sealed batch said that its request goes on: another one must follow. */
@@ -134,10 +135,11 @@ export class BatchBuilder implements Recorder {
     this.#continues = true;
   }
 
-  /** Ends a request; its key is committed with its last record. */
-  endRequest(key: string | undefined): void {
+  /** Ends a request; its key, and what else the journal is to change, is committed with its last record. */
+  endRequest(key: string | undefined, changes?: object): void {
     this.#continues = false;
     if (key !== undefined) this.#receipts.push({ key });
+    if (changes !== undefined) this.#changes.push(changes);
     // The journal holds back what goes on until its end has come: nothing else may be waited for.
     if (this.#owesEnd) this.seal();
   }
@@ -145,7 +147,7 @@ export class BatchBuilder implements Recorder {
   /** Hands over the open batch, if it holds anything, or if it ends a request that filled the one before. */
   seal(): void {
     if (this.#recordStart >= 0) this.#abandonRecord();
-    if (this.#records === 0 && this.#receipts.length === 0 && !this.#owesEnd) return;
+    if (this.#records === 0 && !this.#carries && !this.#owesEnd) return;
     const slab = this.#slab;
     const keepSlab = this.#writer.position <= SMALL_BATCH_BYTES;
     const batch: BuiltBatch = {
@@ -163,17 +165,24 @@ export class BatchBuilder implements Recorder {
       streamsCut: this.#streams.full,
       transient: this.#transient,
       receipts: this.#receipts,
+      changes: this.#changes,
       continues: this.#continues,
     };
     this.#firstSeq += this.#records;
     this.#records = 0;
     this.#receipts = [];
+    this.#changes = [];
     this.#owesEnd = this.#continues;
     if (!keepSlab) this.#slab = undefined;
     this.#writer.position = 0;
     this.#datasets = new Map();
     this.#streams.clear();
     this.#options.onSealed(batch);
+  }
+
+  /** True where something is to be committed beside records. */
+  get #carries(): boolean {
+    return this.#receipts.length > 0 || this.#changes.length > 0;
   }
 
   /** Takes back a record that was begun and not ended: whoever wrote it has failed. */
@@ -191,7 +200,7 @@ export class BatchBuilder implements Recorder {
   }
 
   #nextSlab(bytesNeeded: number): void {
-    if (this.#records > 0 || this.#receipts.length > 0) this.seal();
+    if (this.#records > 0 || this.#carries) this.seal();
     this.#slab?.release();
     const slab = this.#options.pool.take(bytesNeeded);
     this.#slab = slab;

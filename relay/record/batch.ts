@@ -32,6 +32,8 @@ export interface BuiltBatch extends BatchSummary {
   /** True where `store: false` holds for its records: it goes as soon as every endpoint has it. */
   readonly transient: boolean;
   readonly receipts: readonly Receipt[];
+  /** What the journal writes in the same transaction beside its records. Made and read by others; here it is only carried. */
+  readonly changes: readonly object[];
   /** True where a sender's request goes on in the next batch: both are committed together or not at all. */
   readonly continues: boolean;
 }

@@ -47,3 +47,8 @@ export function datasetOf(lines: Buffer, lineStart: number): string {
   const start = lineStart + DATASET_START;
   return lines.toString('utf8', start, lines.indexOf(QUOTE, start));
 }
+
+/** True where a line of the journal has this dataset. */
+export function hasDataset(line: string, dataset: string): boolean {
+  return line.startsWith(dataset, DATASET_START) && line[DATASET_START + dataset.length] === '"';
+}

@@ -129,6 +129,7 @@ export function heldBatch(firstSeq: number, texts: readonly string[], options: P
     streamsCut: false,
     transient: false,
     receipts: [],
+    changes: [],
     continues: false,
     ...options,
   };

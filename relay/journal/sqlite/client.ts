@@ -11,6 +11,7 @@ import type {
   JournalStats,
   Progress,
 } from '../journal.ts';
+import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type {
   DamagedRange,
   FromWriter,
@@ -106,6 +107,10 @@ export class SqliteJournal implements Journal {
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
   }
 
+  passOver(fromSeq: number, datasets: readonly string[]): number {
+    return this.#recent.passOver(fromSeq, datasets);
+  }
+
   async read(fromSeq: number): Promise<Batch | undefined> {
     if (fromSeq >= this.#nextSeq) return undefined;
     const recent = this.#recent.read(fromSeq);
@@ -171,6 +176,22 @@ export class SqliteJournal implements Journal {
 
   receipts(): Promise<string[]> {
     return this.#callWriter('receipts');
+  }
+
+  jobs(query: JobQuery): Promise<StoredJob[]> {
+    return this.#ask((reader) => reader.call('jobs', query));
+  }
+
+  job(key: JobKey): Promise<JobWithParts | undefined> {
+    return this.#ask((reader) => reader.call('job', key));
+  }
+
+  jobOfPage(timeline: string, record: string): Promise<JobWithParts | undefined> {
+    return this.#ask((reader) => reader.call('jobOfPage', timeline, record));
+  }
+
+  runCheckpoints(): Promise<RunCheckpoints> {
+    return this.#callWriter('runCheckpoints');
   }
 
   stats(): Promise<JournalStats> {

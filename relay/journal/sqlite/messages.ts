@@ -1,6 +1,7 @@
 import type { LentMemory } from './lent-memory.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
+import type { JobKey, JobQuery, JobWithParts, RunChanges, RunCheckpoints, StoredJob } from '../runs.ts';
 
 /** What passes between the main thread and the journal's threads. Batches pass as shared memory: nothing is copied. */
 
@@ -20,6 +21,7 @@ export interface WireBatch {
   readonly streamsCut: boolean;
   readonly transient: boolean;
   readonly receipts: readonly string[];
+  readonly changes: readonly RunChanges[];
   readonly continues: boolean;
 }
 
@@ -41,6 +43,7 @@ export interface WriterCalls {
   /** Looks whether what the reader says of damage is so, and begins a fresh file if it is. True where it did. */
   repair(): boolean;
   receipts(): string[];
+  runCheckpoints(): RunCheckpoints;
   settle(): void;
   close(): void;
 }
@@ -118,6 +121,10 @@ export interface ReaderCalls {
   cursors(): Cursor[];
   deadLetters(endpoint: string, limit: number): DeadLetter[];
   stats(): JournalStats;
+  jobs(query: JobQuery): StoredJob[];
+  job(key: JobKey): JobWithParts | undefined;
+  jobOfPage(timeline: string, record: string): JobWithParts | undefined;
+  runCheckpoints(): RunCheckpoints;
   close(): void;
 }
 

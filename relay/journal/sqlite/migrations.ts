@@ -90,4 +90,73 @@ export const MIGRATIONS: readonly string[] = [
     payload BLOB
   ) STRICT;
   `,
+  // GitHub Actions jobs: see `runs.ts`. `checkpoint` is the assembly's own; it is empty where the rows say all.
+  `
+  CREATE TABLE job (
+    id INTEGER PRIMARY KEY,
+    timeline TEXT NOT NULL,
+    job_record TEXT NOT NULL,
+    repository TEXT,
+    run_id TEXT,
+    run_attempt INTEGER,
+    run_number INTEGER,
+    workflow TEXT,
+    job_name TEXT,
+    server_url TEXT,
+    event_name TEXT,
+    ref TEXT,
+    sha TEXT,
+    actor TEXT,
+    runner_name TEXT,
+    pod TEXT,
+    state TEXT NOT NULL CHECK (state IN ('running', 'finished')),
+    verdict TEXT NOT NULL CHECK (verdict IN ('open', 'complete', 'gaps', 'cut', 'unmapped')),
+    conclusion TEXT,
+    first_line_ms INTEGER,
+    last_line_ms INTEGER,
+    started_ms INTEGER,
+    finished_ms INTEGER,
+    last_received_ms INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    attributed INTEGER NOT NULL,
+    first_seq INTEGER,
+    last_seq INTEGER,
+    detail TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    UNIQUE (timeline, job_record)
+  ) STRICT;
+  CREATE INDEX job_run ON job (run_id, run_attempt);
+  CREATE INDEX job_received ON job (last_received_ms);
+  CREATE INDEX job_repository ON job (repository, last_received_ms);
+  CREATE INDEX job_running ON job (state) WHERE state = 'running';
+
+  CREATE TABLE step (
+    job_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    record TEXT,
+    name TEXT NOT NULL,
+    started_ms INTEGER,
+    finished_ms INTEGER,
+    conclusion TEXT,
+    lines INTEGER NOT NULL,
+    PRIMARY KEY (job_id, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE page (
+    timeline TEXT NOT NULL,
+    record TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    job_record TEXT NOT NULL,
+    path TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    gaps TEXT NOT NULL,
+    raw_seq INTEGER,
+    PRIMARY KEY (timeline, record, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE worker_log (key TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL, checkpoint TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX worker_log_seen ON worker_log (seen_ms);
+  `,
 ];

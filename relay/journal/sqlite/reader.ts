@@ -6,7 +6,9 @@ import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
 import { JOURNAL_FILE, isDamage, openForReading, type Sqlite, type Statement } from './database.ts';
 import { holes, type Place } from './gaps.ts';
 import { readHead } from './head.ts';
+import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
+import { RunReader } from './run-tables.ts';
 import { Joining, wireBatch } from './wire-batch.ts';
 
 const SMALL_BYTES = 32_768;
@@ -20,12 +22,14 @@ export class Reader implements ReaderCalls {
   readonly #before: Statement;
   readonly #from: Statement;
   readonly #gaps: Statement;
+  readonly #runs: RunReader;
   /** Of the row decoded last. */
   #lines: Buffer = Buffer.alloc(0);
 
   constructor(directory: string) {
     this.#directory = directory;
     this.#database = openForReading(directory);
+    this.#runs = new RunReader(this.#database);
     this.#before = this.#database
       .prepare('SELECT first_seq FROM batch NOT INDEXED WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1')
       .pluck();
@@ -171,6 +175,22 @@ export class Reader implements ReaderCalls {
       oldestReceivedMs: sums.oldest ?? undefined,
       chainHead: head.link.toString('hex'),
     };
+  }
+
+  jobs(query: JobQuery): StoredJob[] {
+    return this.#runs.jobs(query);
+  }
+
+  job(key: JobKey): JobWithParts | undefined {
+    return this.consistently(() => this.#runs.job(key));
+  }
+
+  jobOfPage(timeline: string, record: string): JobWithParts | undefined {
+    return this.consistently(() => this.#runs.jobOfPage(timeline, record));
+  }
+
+  runCheckpoints(): RunCheckpoints {
+    return this.consistently(() => this.#runs.checkpoints());
   }
 
   /** Runs `read` within one transaction: all that it reads is of one moment. */

@@ -9,7 +9,19 @@ import { gapHash, type GapRow } from './gaps.ts';
 const PROBES_MAX = 64;
 /** Batches copied in one transaction. */
 const BATCHES_PER_STEP = 64;
-const TABLES = ['setting', 'cursor', 'dead_letter', 'stream', 'receipt', 'batch_stream', 'damaged'] as const;
+const TABLES = [
+  'setting',
+  'cursor',
+  'dead_letter',
+  'stream',
+  'receipt',
+  'batch_stream',
+  'damaged',
+  'job',
+  'step',
+  'page',
+  'worker_log',
+] as const;
 
 interface Findings {
   recordsSaved: number;

@@ -2,6 +2,7 @@ import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
 import type { Cursor, JournalIdentity, JournalLimits, Progress } from '../journal.ts';
+import type { RunCheckpoints } from '../runs.ts';
 import { isDamage, lockDirectory, writeError, type Sqlite } from './database.ts';
 import { readHead } from './head.ts';
 import { keepIdentity, takeIdentity } from './identity.ts';
@@ -11,6 +12,7 @@ import { damageFrom, inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from './progress.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
+import { RunReader } from './run-tables.ts';
 import { Store } from './store.ts';
 
 /** Steps of making room for one group of batches, before it is refused: 32 batches each. */
@@ -223,6 +225,11 @@ export class Writer implements WriterCalls {
   receipts(): string[] {
     this.#store.forgetReceipts();
     return this.#database.prepare('SELECT key FROM receipt').pluck().all() as string[];
+  }
+
+  /** What the assembly of jobs goes on with, read here since it is asked once, at a start. */
+  runCheckpoints(): RunCheckpoints {
+    return new RunReader(this.#database).checkpoints();
   }
 
   /** Leaves the journal in order. What cannot be done any more is left for the next start. */
