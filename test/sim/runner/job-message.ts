@@ -1,8 +1,8 @@
 import type { JobPlan, PlannedStep } from './job-plan.ts';
 
 /**
- * The job message as the worker prints it, two blanks deep: property names in camel case, fields before properties, template tokens with their
- * place in the workflow, context data as `{"t": 2, "d": [{"k", "v"}…]}`, secrets masked. (AgentJobRequestMessage.cs,
+ * The job message as the worker prints it, two blanks deep: property names in camel case, fields before properties, template tokens with
+ * their place in the workflow, context data as `{"t": 2, "d": [{"k", "v"}…]}`, secrets masked. (AgentJobRequestMessage.cs,
  * PipelineContextDataJsonConverter.cs, TemplateTokenJsonConverter.cs)
  */
 export function jobMessage(job: JobPlan, runnerName: string): string {

@@ -28,8 +28,8 @@ export interface TailerOptions {
 }
 
 /**
- * Reads files and sends their lines as a Fluent Bit with the shipped configuration would: in chunks that never change, several at once and so
- * out of order, each again until it is taken.
+ * Reads files and sends their lines as a Fluent Bit with the shipped configuration would: in chunks that never change, several at once
+ * and so out of order, each again until it is taken.
  */
 export class Tailer implements AsyncDisposable {
   readonly #options: TailerOptions;
