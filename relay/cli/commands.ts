@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { registry } from '../config/registry.ts';
+import type { Registry } from '../config/registry.ts';
 import { systemClock } from '../io/clock.ts';
 import { systemRandom } from '../io/random.ts';
 import { runCommand } from './command-line.ts';
@@ -15,6 +15,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import('./replay.ts')).replayCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   catch: async () => (await import('./catch.ts')).catchCommand,
+  keep: async () => (await import('./keep.ts')).keepCommand,
   token: async () => (await import('./token.ts')).tokenCommand,
 };
 
@@ -25,8 +26,14 @@ export function loadCommands(words: readonly string[]): Promise<readonly Command
   return Promise.all(needed.map((load) => load()));
 }
 
+/** These run beside every runner and must be small: they do without the components, and all that comes with them. */
+const small: readonly string[] = ['keep', 'drain'];
+
 /** Runs what stands on the command line, with the world as it is. */
 export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
+  const registry: Registry = small.includes(words[0] ?? '')
+    ? { inputs: [], outputs: [] }
+    : (await import('../config/registry.ts')).registry;
   const context = { ...process, clock: systemClock, random: systemRandom, registry, version: version() };
   return runCommand(await loadCommands(words), words, context);
 }
