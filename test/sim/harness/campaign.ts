@@ -1,19 +1,23 @@
-import { mkdirSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
-import { Chance } from '../runner/chance.ts';
 import type { Deletion } from '../runner/upload-queue.ts';
 import type { ChunkFormat } from '../tailer/chunk.ts';
-import { StandInKeeper } from '../tailer/stand-in-keeper.ts';
-import { Tailer } from '../tailer/tailer.ts';
+import { type Edge, startStandIn } from './edge.ts';
+import { startFluentBit } from './fluent-bit.ts';
 import { compareForwarded, type ForwardedFigures } from './forwarded.ts';
+import { Installation } from './installation.ts';
+import { compareJobs, type JobFigures } from './jobs.ts';
 import { SimulatorProcess } from './simulator-process.ts';
 import { readTruth } from './truth-index.ts';
 
 export interface CampaignOptions {
   readonly folder: string;
   readonly jobs: number;
+  /** Of the runner, each with its own keeper; the jobs are spread over them. */
+  readonly installations: number;
   readonly durationMs: number;
   readonly jobMs: number;
   readonly linesPerSecond: number;
@@ -24,72 +28,69 @@ export interface CampaignOptions {
   readonly skewMs: number;
   readonly seed: number;
   readonly format: ChunkFormat;
+  /** The program that is to read the pages, with the configuration of this repository. Without it the stand-in does. */
+  readonly fluentBit: string | undefined;
   /** The relay is stopped for so long, once. */
   readonly awayMs: number;
   /** How often the relay is killed and started again. */
   readonly kills: number;
+  /** Four busy loops take the processors, and the keepers run at nice 10. */
+  readonly starve: boolean;
   readonly onStep: (step: string) => void;
 }
 
 export interface CampaignResult {
   readonly jobs: number;
   readonly forwarded: ForwardedFigures;
-  readonly pagesMissedByKeeper: number;
-  /** Lines that the tailer read, that the relay never took, and how often chunks were sent again. */
-  readonly tailed: {
-    readonly read: number;
-    readonly unsent: number;
-    readonly dropped: number;
-    readonly retries: number;
-  };
+  readonly tables: JobFigures;
+  readonly edge: Record<string, unknown>;
+  /** What was not delivered when the time of the preStop was up. */
+  readonly left: string | undefined;
 }
 
+/** As long as a pod's preStop may take. */
 const GRACE_MS = 25_000;
-const SETTLE_MS = 60_000;
+const SETTLE_MS = 120_000;
+const STARVED_NICE = 10;
+const BUSY_LOOPS = 4;
 
-/** Jobs through the simulator, a keeper, a tailer and a relay, each a process as in reality; then what came out, held against what went in. */
+/** Jobs through simulator, keepers, tailer and relay, each a process as in reality; then what came out, held against what went in. */
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
-  const { folder, jobs, onStep } = options;
+  const { folder, onStep } = options;
   const [http = 0, forward = 0, admin = 0] = await freePorts(3);
   const relay = new RelayProcess(join(folder, 'relay'), relayConfig(http, forward, admin));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => relay.stop());
   await relay.start();
-  const runners = Array.from({ length: jobs }, (_, index) => join(folder, 'runners', `runner-${index + 1}`));
-  for (const runner of runners) mkdirSync(join(runner, '_diag', 'kept'), { recursive: true });
-  const tailer = new Tailer({
-    folders: runners.flatMap((runner) => [join(runner, '_diag', 'kept'), join(runner, '_diag')]),
-    database: join(folder, 'tail.db'),
-    format: options.format,
-    port: options.format === 'forward' ? forward : http,
-    chance: new Chance(options.seed),
-    refreshMs: 1_000,
-    flushMs: 1_000,
-    responseTimeoutMs: 5_000,
-    retryMs: [1_000, 5_000],
-  });
-  const keepers = runners.map(
-    (runner) =>
-      new StandInKeeper(join(runner, '_diag', 'pages'), join(runner, '_diag', 'kept'), (path, inode) =>
-        tailer.offset(path, inode),
-      ),
-  );
-  tailer.start();
-  onStep(`${jobs} runners begin`);
-  const simulator = new SimulatorProcess(simulatorOptions(options));
+  const edge = stack.use(await startEdge(options, options.format === 'forward' ? forward : http));
+  if (options.starve) stack.use(busyLoops());
+  onStep(`${options.jobs} runners begin`);
+  const simulator = stack.use(new SimulatorProcess(simulatorOptions(options)));
   await Promise.all([simulator.finished(), trouble(relay, options)]);
   onStep(`${simulator.jobsDone} jobs are over`);
-  const unsent = await tailer.drain(GRACE_MS);
+  const left = await edge.drain(GRACE_MS);
+  onStep(left === undefined ? 'everything kept was delivered' : `left when the time was up: ${left}`);
   await settled(relay);
   onStep('the relay has forwarded what it has');
-  for (const keeper of keepers) keeper[Symbol.dispose]();
-  await tailer[Symbol.asyncDispose]();
-  await relay.stop();
+  const report = edge.report();
+  await stack.disposeAsync();
   const truth = readTruth(join(folder, 'runners', 'truth'));
   return {
     jobs: truth.length,
     forwarded: await compareForwarded(join(relay.folder, 'forwarded.ndjson'), truth),
-    pagesMissedByKeeper: keepers.reduce((sum, { missed }) => sum + missed, 0),
-    tailed: { read: tailer.read, unsent, dropped: tailer.dropped, retries: tailer.retries },
+    tables: compareJobs(relay.dataFolder, truth),
+    edge: report,
+    left,
   };
+}
+
+function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
+  const { folder, seed, format, fluentBit, starve } = options;
+  const runners = join(folder, 'runners');
+  const installations = Array.from({ length: options.installations }, (_, index) => new Installation(runners, index));
+  const nice = starve ? STARVED_NICE : 0;
+  if (fluentBit !== undefined) return startFluentBit({ program: fluentBit, installations, port, nice });
+  return startStandIn({ installations, folder, format, port, seed, nice });
 }
 
 function relayConfig(http: number, forward: number, admin: number): object {
@@ -109,6 +110,7 @@ function simulatorOptions(options: CampaignOptions): Record<string, string | num
   return {
     folder: join(options.folder, 'runners'),
     jobs: options.jobs,
+    installations: options.installations,
     minutes: options.durationMs / 60_000,
     'job-seconds': options.jobMs / 1_000,
     'lines-per-second': options.linesPerSecond,
@@ -121,7 +123,7 @@ function simulatorOptions(options: CampaignOptions): Record<string, string | num
   };
 }
 
-/** What happens to the relay meanwhile: the kills spread over the time, the absence in the middle. */
+/** What happens to the relay meanwhile: the kills spread over the time, the absence at the end. */
 async function trouble(relay: RelayProcess, { durationMs, kills, awayMs, onStep }: CampaignOptions): Promise<void> {
   const partMs = durationMs / (kills + 2);
   for (let kill = 1; kill <= kills; kill++) {
@@ -139,11 +141,22 @@ async function trouble(relay: RelayProcess, { durationMs, kills, awayMs, onStep 
   onStep('the relay is back');
 }
 
-/** Until nobody is owed anything, twice in a row. */
+/** Until nobody is owed anything, for a few seconds on end. */
 async function settled(relay: RelayProcess): Promise<void> {
   const untilMs = performance.now() + SETTLE_MS;
-  for (let quiet = 0; quiet < 3 && performance.now() < untilMs; quiet++) {
+  for (let quiet = 0; quiet < 5 && performance.now() < untilMs; quiet++) {
     await sleep(1_000);
     if (relay.backlog() > 0) quiet = -1;
   }
+}
+
+function busyLoops(): AsyncDisposable {
+  const children = Array.from({ length: BUSY_LOOPS }, (): ChildProcess => spawn(process.execPath, ['-e', 'for (;;);']));
+  const ended = Promise.all(children.map((child) => once(child, 'exit')));
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const child of children) child.kill('SIGKILL');
+      await ended;
+    },
+  };
 }

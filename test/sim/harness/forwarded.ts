@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { IndexedJob } from './truth-index.ts';
 
+const LF = 0x0a;
 const BOM = '\ufeff';
 
 /** A record as an endpoint gets it, as far as it is looked at here. Names with points are as they stand in the JSON. */
@@ -33,6 +34,8 @@ export interface ForwardedFigures {
   attributedWrongly: number;
   /** Step's name right, its number not. */
   numberedWrongly: number;
+  /** Last lines of workers that were killed, as far as they had come. */
+  unended: number;
   /** Lines without a run. */
   unmapped: number;
   /** Some of what is wrong, to look into. */
@@ -53,6 +56,7 @@ export async function compareForwarded(path: string, truth: readonly IndexedJob[
     attributed: 0,
     attributedWrongly: 0,
     numberedWrongly: 0,
+    unended: 0,
     unmapped: 0,
     examples: [],
   };
@@ -107,6 +111,10 @@ function compareRecord(
   }
   offsets.add(offset);
   const bytes = physicalLine(record);
+  if (offset === page.bytes.lastIndexOf(LF) + 1 && isStart(page.bytes.subarray(offset), bytes)) {
+    figures.unended++;
+    return;
+  }
   if (!page.bytes.subarray(offset, offset + bytes.length).equals(bytes) || !page.lines.has(offset)) {
     figures.different++;
     tell(figures, `different: ${name} at ${offset}: ${JSON.stringify(bytes.toString().slice(0, 200))}`);
@@ -139,6 +147,11 @@ function physicalLine({ '@timestamp': stamp, message = '', github, spillway }: F
   if (spillway?.original_base64 !== undefined)
     return Buffer.concat([Buffer.from(spillway.original_base64, 'base64'), Buffer.from(end)]);
   return Buffer.from(`${bom === true ? BOM : ''}${continuation === true ? '' : `${stamp} `}${message}${end}`);
+}
+
+/** Whether a line is all there is, but for a line end that the file does not have. */
+function isStart(rest: Buffer, line: Buffer): boolean {
+  return line.subarray(0, rest.length).equals(rest) && line.length - rest.length <= 1;
 }
 
 function tell(figures: ForwardedFigures, example: string): void {

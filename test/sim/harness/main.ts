@@ -6,9 +6,13 @@ import { parseArgs } from 'node:util';
 import { deletions } from '../runner/upload-queue.ts';
 import { campaign } from './campaign.ts';
 
+/** A keeper is a process; the reference machine has two cores. */
+const INSTALLATIONS_MAX = 8;
+
 const { values } = parseArgs({
   options: {
     jobs: { type: 'string', default: '40' },
+    installations: { type: 'string' },
     minutes: { type: 'string', default: '10' },
     'job-seconds': { type: 'string', default: '60' },
     'lines-per-second': { type: 'string', default: '60' },
@@ -19,6 +23,8 @@ const { values } = parseArgs({
     'skew-seconds': { type: 'string', default: '0' },
     format: { type: 'string', default: 'msgpack' },
     'away-seconds': { type: 'string', default: '0' },
+    starve: { type: 'boolean', default: false },
+    'fluent-bit': { type: 'string' },
     kills: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     keep: { type: 'boolean' },
@@ -33,6 +39,7 @@ const startedMs = Date.now();
 const result = await campaign({
   folder,
   jobs: Number(values.jobs),
+  installations: Number(values.installations ?? Math.min(Number(values.jobs), INSTALLATIONS_MAX)),
   durationMs: Number(values.minutes) * 60_000,
   jobMs: Number(values['job-seconds']) * 1_000,
   linesPerSecond: Number(values['lines-per-second']),
@@ -45,6 +52,8 @@ const result = await campaign({
   format,
   awayMs: Number(values['away-seconds']) * 1_000,
   kills: Number(values.kills),
+  starve: values.starve,
+  fluentBit: values['fluent-bit'],
   onStep: (step) => console.log(`${((Date.now() - startedMs) / 1_000).toFixed(1)} s: ${step}`),
 });
 console.dir(result, { depth: 4 });

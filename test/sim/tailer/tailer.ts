@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from '../runner/chance.ts';
 import { type ChunkFormat, type Chunk, encodeChunk, type TailedLine } from './chunk.ts';
@@ -15,6 +15,8 @@ const CONNECTIONS_MAX = 11;
 export interface TailerOptions {
   /** Folders whose `.log` files are read. */
   readonly folders: readonly string[];
+  /** Of these, the folders in whose files empty lines are passed over. */
+  readonly skipEmptyIn?: readonly string[];
   /** Where it notes how far it has read. */
   readonly database: string;
   readonly format: ChunkFormat;
@@ -129,13 +131,17 @@ export class Tailer implements AsyncDisposable {
     for (const file of this.#files.values()) {
       const { offset, deleted } = file;
       for (let lines = file.read(); lines !== undefined; lines = file.read())
-        for (const line of lines) this.#gather(line);
+        for (const line of lines) if (line.log.length > 0 || !this.#skipsEmpty(file)) this.#gather(line);
       if (file.offset !== offset) this.#database.note(file);
       if (!deleted) continue;
       this.#database.forget(file);
       this.#files.delete(file.path);
       file.close();
     }
+  }
+
+  #skipsEmpty({ path }: TailedFile): boolean {
+    return this.#options.skipEmptyIn?.includes(dirname(path)) === true;
   }
 
   #gather(line: TailedLine): void {
