@@ -1,15 +1,14 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { age, bytes, count } from '../../../relay/cli/figures.ts';
 import type { EndpointStatus } from '../../../relay/runtime/status.ts';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
 import { HarborSender } from '../harbor/harbor-sender.ts';
+import { type Edge, startStandIn } from '../harness/edge.ts';
+import { Installation } from '../harness/installation.ts';
 import { relayStatus } from '../harness/relay-status.ts';
 import { SimulatorProcess } from '../harness/simulator-process.ts';
 import { Chance } from '../runner/chance.ts';
-import { StandInKeeper } from '../tailer/stand-in-keeper.ts';
-import { Tailer } from '../tailer/tailer.ts';
 import { Catcher } from './catcher.ts';
 import { showResult } from './result.ts';
 import type { Screen } from './screen.ts';
@@ -29,7 +28,7 @@ interface Scene {
   readonly screen: Screen;
   readonly relay: RelayProcess;
   readonly simulator: SimulatorProcess;
-  readonly tailer: Tailer;
+  readonly edge: Edge;
   readonly harbor: HarborSender;
 }
 
@@ -47,9 +46,10 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
   );
 
   const runners = join(folder, 'runners');
-  const tailer = stack.use(startTailer(folder, runners, http));
-  for (const { pages, kept } of foldersOf(runners))
-    stack.use(new StandInKeeper(pages, kept, (path, inode) => tailer.offset(path, inode)));
+  const installations = Array.from({ length: RUNNERS }, (_, index) => new Installation(runners, index));
+  const edge = stack.use(
+    await startStandIn({ installations, folder, format: 'msgpack', port: http, seed: 3, nice: 0, intervalMs: 500 }),
+  );
   const simulator = stack.use(
     new SimulatorProcess({
       folder: runners,
@@ -63,19 +63,19 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
   );
   const harbor = stack.use(new HarborSender(syslog, new Chance(2)));
   screen.happens(
-    `${RUNNERS} runners take jobs and delete each log page a second after it is closed; Harbor sends audit records.`,
+    `${RUNNERS} runners, each with a keeper beside it, take jobs and delete each log page a second after it is closed; Harbor sends audit records.`,
   );
 
   const [working, drawing] = [new AbortController(), new AbortController()];
-  const scene = { screen, relay, simulator, tailer, harbor };
+  const scene = { screen, relay, simulator, edge, harbor };
   const sending = every(HARBOR_INTERVAL_MS, AbortSignal.any([signal, working.signal]), () => harbor.send());
   const moving = every(DRAW_INTERVAL_MS, AbortSignal.any([signal, drawing.signal]), () => draw(scene));
-  await Promise.all([outage(screen, catcher, signal), simulator.finished()]);
+  await Promise.all([outage(screen, catcher, signal), finished(simulator, signal)]);
   working.abort();
   await sending;
   if (!signal.aborted) {
     screen.happens('No more jobs. What is still on its way is read, stored and delivered.');
-    await tailer.drain(SETTLE_MS);
+    await edge.drain(SETTLE_MS);
     await settled(relay, signal);
   }
   drawing.abort();
@@ -83,6 +83,12 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
   screen.clear();
   if (signal.aborted) return false;
   return showResult({ screen, relay, catcher, truthFolder: join(runners, 'truth'), harborSent: harbor.sent });
+}
+
+/** Waits for the runners, or sends them away where a person has seen enough. */
+async function finished(simulator: SimulatorProcess, signal: AbortSignal): Promise<void> {
+  signal.addEventListener('abort', () => void simulator[Symbol.asyncDispose]());
+  await simulator.finished();
 }
 
 async function outage(screen: Screen, catcher: Catcher, signal: AbortSignal): Promise<void> {
@@ -94,31 +100,6 @@ async function outage(screen: Screen, catcher: Catcher, signal: AbortSignal): Pr
   if (signal.aborted) return;
   await catcher.start();
   screen.happens('The SIEM is back. What waited goes out, in order, while new records come in.');
-}
-
-function startTailer(folder: string, runners: string, port: number): Tailer {
-  const tailer = new Tailer({
-    folders: foldersOf(runners).flatMap(({ kept, diag }) => [kept, diag]),
-    database: join(folder, 'tail.db'),
-    format: 'msgpack',
-    port,
-    chance: new Chance(3),
-    refreshMs: 500,
-    flushMs: 500,
-    responseTimeoutMs: 5_000,
-    retryMs: [500, 2_000],
-  });
-  tailer.start();
-  return tailer;
-}
-
-function foldersOf(runners: string): { diag: string; pages: string; kept: string }[] {
-  return Array.from({ length: RUNNERS }, (_, index) => {
-    const diag = join(runners, `runner-${index + 1}`, '_diag');
-    const kept = join(diag, 'kept');
-    mkdirSync(kept, { recursive: true });
-    return { diag, pages: join(diag, 'pages'), kept };
-  });
 }
 
 function relayConfig(ports: Readonly<Record<'http' | 'syslog' | 'admin' | 'siem', number>>): object {
@@ -145,20 +126,20 @@ function relayConfig(ports: Readonly<Record<'http' | 'syslog' | 'admin' | 'siem'
   };
 }
 
-async function draw({ screen, relay, simulator, tailer, harbor }: Scene): Promise<void> {
+async function draw({ screen, relay, simulator, edge, harbor }: Scene): Promise<void> {
   const status = await relayStatus(relay.dataFolder);
   if (status === undefined) return;
   const { endpoints, journal } = status;
   const most = Math.max(1, ...endpoints.map(({ backlogRecords = 0 }) => backlogRecords));
   screen.figures(
     [
-      `runners  ${count(simulator.jobsDone)} jobs done, ${count(tailer.read)} lines read from their files`,
+      `runners  ${count(simulator.jobsDone)} jobs done, ${count(edge.linesRead)} lines read from their files`,
       `harbor   ${count(harbor.sent)} audit records sent, a connection each`,
       `relay    ${count(journal.records)} records in the journal, ${bytes(journal.fileBytes)} on the disk`,
       ...endpoints.map((endpoint) => endpointLine(endpoint, most)),
     ],
     [
-      `${simulator.jobsDone} jobs done, ${count(tailer.read)} lines read`,
+      `${simulator.jobsDone} jobs done, ${count(edge.linesRead)} lines read`,
       ...endpoints.map(
         ({ name, state, backlogRecords = 0, delivered = 0 }) =>
           `${name} ${state}: ${count(delivered)} delivered, ${count(backlogRecords)} wait`,
