@@ -90,7 +90,7 @@ function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
   const installations = Array.from({ length: options.installations }, (_, index) => new Installation(runners, index));
   const nice = starve ? STARVED_NICE : 0;
   if (fluentBit !== undefined) return startFluentBit({ program: fluentBit, installations, port, nice });
-  return startStandIn({ installations, folder, format, port, seed, nice });
+  return startStandIn({ installations, folder, format, port, seed, nice, intervalMs: 1_000 });
 }
 
 function relayConfig(http: number, forward: number, admin: number): object {

@@ -7,6 +7,8 @@ import { type Installation, KeeperProcess } from './installation.ts';
 
 /** What stands between the runners' files and the relay: keepers, and whatever reads what they keep. */
 export interface Edge extends AsyncDisposable {
+  /** Lines that were read from the files so far, where it is known. */
+  readonly linesRead: number;
   /** As a pod's preStop: waits until everything that is kept was delivered. Returns what is left, or undefined where nothing is. */
   drain(graceMs: number): Promise<string | undefined>;
   /** What happened on the way, for the report. */
@@ -21,11 +23,13 @@ export interface StandInOptions {
   readonly port: number;
   readonly seed: number;
   readonly nice: number;
+  /** How often it looks for new files, and sends what it has read. */
+  readonly intervalMs: number;
 }
 
 /** Real keepers, and one stand-in for all Fluent Bits. */
 export async function startStandIn(options: StandInOptions): Promise<Edge> {
-  const { installations, folder, format, port, seed, nice } = options;
+  const { installations, folder, format, port, seed, nice, intervalMs } = options;
   const positions = join(folder, 'positions');
   mkdirSync(positions, { recursive: true });
   const unended = installations.map(({ kept }) => join(kept, 'unended'));
@@ -36,15 +40,18 @@ export async function startStandIn(options: StandInOptions): Promise<Edge> {
     format,
     port,
     chance: new Chance(seed),
-    refreshMs: 1_000,
-    flushMs: 1_000,
+    refreshMs: intervalMs,
+    flushMs: intervalMs,
     responseTimeoutMs: 5_000,
-    retryMs: [1_000, 5_000],
+    retryMs: [intervalMs, 5 * intervalMs],
   });
   const keepers = installations.map((installation) => new KeeperProcess(installation, positions, nice));
   await Promise.all(keepers.map((keeper) => keeper.ready()));
   tailer.start();
   return {
+    get linesRead() {
+      return tailer.read;
+    },
     async drain(graceMs) {
       const left = await tailer.drain(graceMs);
       return left === 0 ? undefined : `${left} lines`;

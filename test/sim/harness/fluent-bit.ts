@@ -33,6 +33,7 @@ export async function startFluentBit({ program, installations, port, nice }: Flu
   }));
   const ended = Promise.all(running.map(({ child }) => once(child, 'exit')));
   return {
+    linesRead: 0,
     async drain(graceMs) {
       const left = await Promise.all(
         running.map(({ installation, metricsPort }) => drain(installation, metricsPort, graceMs)),
