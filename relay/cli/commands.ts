@@ -16,6 +16,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   catch: async () => (await import('./catch.ts')).catchCommand,
   keep: async () => (await import('./keep.ts')).keepCommand,
+  drain: async () => (await import('./drain.ts')).drainCommand,
   token: async () => (await import('./token.ts')).tokenCommand,
 };
 

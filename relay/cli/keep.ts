@@ -1,9 +1,14 @@
 import { join, resolve } from 'node:path';
 import { keepAlive } from '../io/keep-alive.ts';
+import { describeDrain, drain } from '../keeper/drain.ts';
 import { Keeper } from '../keeper/keeper.ts';
 import { RelayLog } from '../telemetry/logger.ts';
 import { RelayError } from '../errors.ts';
 import { defineCommand, wholeNumber } from './command.ts';
+import { fluentBitOption, parseFluentBit } from './drain.ts';
+
+/** Of a page that the runner has not deleted: how long it must have been quiet, at the end, for its last line to be taken as it is. */
+const UNENDED_MS = 5_000;
 
 export const keepCommand = defineCommand({
   name: 'keep',
@@ -31,6 +36,13 @@ export const keepCommand = defineCommand({
       value: 'UID',
       description: 'Whose files are kept. Without it those of the owner of _diag/pages.',
     },
+    'drain-ms': {
+      type: 'string',
+      value: 'N',
+      description:
+        'When it is stopped: waits so long at most until Fluent Bit has delivered everything. 0: does not wait.',
+    },
+    ...fluentBitOption,
     'scan-ms': {
       type: 'string',
       value: 'N',
@@ -56,6 +68,8 @@ export const keepCommand = defineCommand({
       throw new RelayError('USAGE', 'keep needs --diag FOLDER; see "spillway keep --help"');
     const number = (name: keyof typeof options, fallback: number, least: number, most: number): number =>
       wholeNumber(name, options[name], { fallback, least, most });
+    const drainMs = number('drain-ms', 0, 0, 3_600_000);
+    const fluentBit = parseFluentBit(options['fluent-bit']);
     const diagFolder = resolve(workingFolder, options.diag);
     const keptFolder = resolve(workingFolder, options.kept ?? join(diagFolder, 'kept'));
     await using relayLog = new RelayLog({ clock, level: 'info', name: 'keeper' });
@@ -78,9 +92,13 @@ export const keepCommand = defineCommand({
         { clock, log },
       );
       await keeper.run(signal, () => log.info('ready', { diag: diagFolder, kept: keptFolder }));
+      if (drainMs === 0) return 0;
+      const drained = await drain({ clock, timeoutMs: drainMs, fluentBit, look: () => keeper.pass(UNENDED_MS) });
+      if (drained.delivered) log.info(describeDrain(drained));
+      else log.error(describeDrain(drained));
+      return drained.delivered ? 0 : 1;
     } finally {
       held.cancel();
     }
-    return 0;
   },
 });

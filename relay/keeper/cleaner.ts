@@ -103,11 +103,11 @@ export class Cleaner {
   }
 
   #handOverRest(file: KeptFile, position: number): void {
-    const { kept, fileBytesMax } = this.#options;
+    const { kept } = this.#options;
     if (file.path.startsWith('unended/')) return;
     const incoming = kept.incomingPath();
     const target = join(kept.path, 'unended', file.name);
-    const to = handOver(join(kept.path, file.path), position, { incoming, target, bytesMax: fileBytesMax });
+    const to = handOver(join(kept.path, file.path), position, { incoming, target });
     if (to === undefined) return;
     file.handedOverTo = to;
     kept.addUnended(file.name);

@@ -2,6 +2,8 @@ import { closeSync, constants, fstatSync, openSync, readSync, renameSync, writeS
 
 const SLICE_BYTES = 65_536;
 const LINE_END = 0x0a;
+/** A page has 8 MiB, and one line more. What is larger is no page, and is not written a second time. */
+const HAND_OVER_BYTES_MAX = 32 * 2 ** 20;
 
 /**
  * Fluent Bit never sends a last line that has no line end, as a job leaves it that was killed. So it is handed over in a file of its
@@ -14,15 +16,26 @@ const LINE_END = 0x0a;
 export function handOver(
   file: string,
   position: number,
-  { incoming, target, bytesMax }: { readonly incoming: string; readonly target: string; readonly bytesMax: number },
+  { incoming, target }: { readonly incoming: string; readonly target: string },
 ): number | undefined {
   const source = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const { size } = fstatSync(source);
-    if (size <= position || size > bytesMax || hasLineEnd(source, position, size)) return undefined;
+    if (size <= position || size > HAND_OVER_BYTES_MAX || hasLineEnd(source, position, size)) return undefined;
     writeHandOver(source, position, size, incoming);
     renameSync(incoming, target);
     return size;
+  } finally {
+    closeSync(source);
+  }
+}
+
+/** Something follows `position`, and no line end is in it. Throws what the system says. */
+export function endsInRest(file: string, position: number): boolean {
+  const source = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const { size } = fstatSync(source);
+    return size > position && !hasLineEnd(source, position, size);
   } finally {
     closeSync(source);
   }
