@@ -8,7 +8,7 @@ const BOM = '\ufeff';
 interface ForwardedRecord {
   readonly '@timestamp'?: string;
   readonly message?: string;
-  readonly event?: { readonly dataset?: string };
+  readonly event?: { readonly id?: string; readonly dataset?: string };
   readonly log?: { readonly offset?: number; readonly file?: { readonly path?: string } };
   readonly spillway?: { readonly original_base64?: string };
   readonly github?: {
@@ -23,7 +23,10 @@ export interface ForwardedFigures {
   /** Lines that were written to job pages. */
   lines: number;
   missing: number;
+  /** Lines that came again under another `event.id`. */
   twice: number;
+  /** Records that came again as they were: after a kill, what was delivered and not noted yet. */
+  repeats: number;
   /** Whose bytes are not those of the page at that place. */
   different: number;
   /** Of no job and no page that there was. */
@@ -50,6 +53,7 @@ export async function compareForwarded(path: string, truth: readonly IndexedJob[
     lines: truth.reduce((sum, { lines }) => sum + lines, 0),
     missing: 0,
     twice: 0,
+    repeats: 0,
     different: 0,
     unknown: 0,
     ofSteps: 0,
@@ -60,7 +64,7 @@ export async function compareForwarded(path: string, truth: readonly IndexedJob[
     unmapped: 0,
     examples: [],
   };
-  const seen = new Map<string, Set<number>>();
+  const seen = new Map<string, Map<number, string>>();
   const jobOfPage = new Map(truth.flatMap((job) => [...job.pages.keys()].map((name) => [name, job])));
   for await (const text of linesOf(path)) {
     const record = JSON.parse(text) as ForwardedRecord;
@@ -92,7 +96,7 @@ async function* linesOf(path: string): AsyncGenerator<string> {
 function compareRecord(
   record: ForwardedRecord,
   jobOfPage: ReadonlyMap<string, IndexedJob>,
-  seen: Map<string, Set<number>>,
+  seen: Map<string, Map<number, string>>,
   figures: ForwardedFigures,
 ): void {
   const name = record.log?.file?.path?.split('/').at(-1) ?? '';
@@ -103,13 +107,18 @@ function compareRecord(
     figures.unknown++;
     return tell(figures, `unknown: ${name} at ${offset}`);
   }
-  const offsets = seen.get(name) ?? new Set();
+  const offsets = seen.get(name) ?? new Map<number, string>();
   seen.set(name, offsets);
-  if (offsets.has(offset)) {
+  const before = offsets.get(offset);
+  if (before !== undefined && before === record.event?.id) {
+    figures.repeats++;
+    return;
+  }
+  if (before !== undefined) {
     figures.twice++;
     return tell(figures, `twice: ${name} at ${offset}`);
   }
-  offsets.add(offset);
+  offsets.set(offset, record.event?.id ?? '');
   const bytes = physicalLine(record);
   if (offset === page.bytes.lastIndexOf(LF) + 1 && isStart(page.bytes.subarray(offset), bytes)) {
     figures.unended++;
