@@ -17,6 +17,7 @@ const short = {
   skewMs: 0,
   seed: 1,
   format: 'msgpack',
+  layout: 'pods',
   fluentBit: undefined,
   awayMs: 0,
   kills: 0,
@@ -32,7 +33,7 @@ test.each([
     name: 'the relay is killed twice and away for 3 s',
     options: { kills: 2, awayMs: 3_000, format: 'forward', seed: 2 },
   },
-  { name: 'workers are killed on their way', options: { killOneIn: 3, format: 'json', seed: 3 } },
+  { name: 'workers are killed on their way', options: { killOneIn: 3, format: 'json', layout: 'gateway', seed: 3 } },
   {
     name: 'the runners’ clocks are an hour ahead, and pages stay until they were uploaded',
     options: { skewMs: 3_600_000, deletion: 'uploaded', seed: 4 },

@@ -48,7 +48,15 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
   const runners = join(folder, 'runners');
   const installations = Array.from({ length: RUNNERS }, (_, index) => new Installation(runners, index));
   const edge = stack.use(
-    await startStandIn({ installations, folder, format: 'msgpack', port: http, seed: 3, nice: 0, intervalMs: 500 }),
+    await startStandIn({
+      installations,
+      format: 'msgpack',
+      port: http,
+      seed: 3,
+      nice: 0,
+      intervalMs: 500,
+      layout: 'pods',
+    }),
   );
   const simulator = stack.use(
     new SimulatorProcess({

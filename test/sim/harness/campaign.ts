@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
 import type { Deletion } from '../runner/upload-queue.ts';
 import type { ChunkFormat } from '../tailer/chunk.ts';
-import { type Edge, startStandIn } from './edge.ts';
+import { type Edge, type Layout, startStandIn } from './edge.ts';
 import { startFluentBit } from './fluent-bit.ts';
 import { compareForwarded, type ForwardedFigures } from './forwarded.ts';
 import { Installation } from './installation.ts';
@@ -28,6 +28,7 @@ export interface CampaignOptions {
   readonly skewMs: number;
   readonly seed: number;
   readonly format: ChunkFormat;
+  readonly layout: Layout;
   /** The program that is to read the pages, with the configuration of this repository. Without it the stand-in does. */
   readonly fluentBit: string | undefined;
   /** The relay is stopped for so long, once. */
@@ -85,12 +86,12 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
 }
 
 function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
-  const { folder, seed, format, fluentBit, starve } = options;
+  const { folder, seed, format, layout, fluentBit, starve } = options;
   const runners = join(folder, 'runners');
   const installations = Array.from({ length: options.installations }, (_, index) => new Installation(runners, index));
   const nice = starve ? STARVED_NICE : 0;
   if (fluentBit !== undefined) return startFluentBit({ program: fluentBit, installations, port, nice });
-  return startStandIn({ installations, folder, format, port, seed, nice, intervalMs: 1_000 });
+  return startStandIn({ installations, format, port, seed, nice, intervalMs: 1_000, layout });
 }
 
 function relayConfig(http: number, forward: number, admin: number): object {

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Chance } from '../runner/chance.ts';
 import type { ChunkFormat } from '../tailer/chunk.ts';
@@ -17,54 +16,71 @@ export interface Edge extends AsyncDisposable {
 
 export interface StandInOptions {
   readonly installations: readonly Installation[];
-  /** Where the tailer notes how far it has read. */
-  readonly folder: string;
   readonly format: ChunkFormat;
   readonly port: number;
   readonly seed: number;
+  /** Of the keepers. */
   readonly nice: number;
   /** How often it looks for new files, and sends what it has read. */
   readonly intervalMs: number;
+  /**
+   * How installations are told apart. `machines`: each has paths of its own. `pods`: all have the same paths, each its own address. `gateway`:
+   * the same paths and one address, so that only what the plugin adds tells them apart.
+   */
+  readonly layout: Layout;
 }
 
-/** Real keepers, and one stand-in for all Fluent Bits. */
+export type Layout = 'machines' | 'pods' | 'gateway';
+
+export const layouts: readonly Layout[] = ['machines', 'pods', 'gateway'];
+
+/** Real keepers, and a stand-in for the Fluent Bit beside each. */
 export async function startStandIn(options: StandInOptions): Promise<Edge> {
-  const { installations, folder, format, port, seed, nice, intervalMs } = options;
-  const positions = join(folder, 'positions');
-  mkdirSync(positions, { recursive: true });
-  const unended = installations.map(({ kept }) => join(kept, 'unended'));
+  const { installations, nice } = options;
+  const keepers = installations.map((installation) => new KeeperProcess(installation, installation.sidecar, nice));
+  await Promise.all(keepers.map((keeper) => keeper.ready()));
+  const tailers = installations.map((installation, index) => startTailer(installation, index, options));
+  const sum = (figure: (tailer: Tailer) => number): number => tailers.reduce((all, tailer) => all + figure(tailer), 0);
+  return {
+    get linesRead() {
+      return sum(({ read }) => read);
+    },
+    async drain(graceMs) {
+      const left = await Promise.all(tailers.map((tailer) => tailer.drain(graceMs)));
+      const lines = left.reduce((all, one) => all + one, 0);
+      return lines === 0 ? undefined : `${lines} lines`;
+    },
+    report: () => ({
+      read: sum(({ read }) => read),
+      delivered: sum(({ delivered }) => delivered),
+      dropped: sum(({ dropped }) => dropped),
+      sentAgain: sum(({ retries }) => retries),
+    }),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...keepers, ...tailers].map((part) => part[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+function startTailer({ kept, sidecar }: Installation, index: number, options: StandInOptions): Tailer {
+  const { format, port, seed, intervalMs, layout } = options;
+  const unended = join(kept, 'unended');
+  const pod = `runner-${index + 1}`;
   const tailer = new Tailer({
-    folders: [...installations.map(({ kept }) => kept), ...unended],
-    skipEmptyIn: unended,
-    database: join(positions, 'tail.db'),
+    folders: [kept, unended],
+    skipEmptyIn: [unended],
+    database: join(sidecar, 'tail.db'),
     format,
     port,
-    chance: new Chance(seed),
+    chance: new Chance(seed + index),
     refreshMs: intervalMs,
     flushMs: intervalMs,
     responseTimeoutMs: 5_000,
     retryMs: [intervalMs, 5 * intervalMs],
+    ...(layout === 'machines' ? {} : { rename: (path: string) => path.replace(sidecar, '/spillway') }),
+    ...(layout === 'pods' ? { localAddress: `127.0.1.${index + 1}` } : {}),
+    ...(layout === 'gateway' ? { fields: { host: { name: pod }, github: { runner: { name: pod, pod } } } } : {}),
   });
-  const keepers = installations.map((installation) => new KeeperProcess(installation, positions, nice));
-  await Promise.all(keepers.map((keeper) => keeper.ready()));
   tailer.start();
-  return {
-    get linesRead() {
-      return tailer.read;
-    },
-    async drain(graceMs) {
-      const left = await tailer.drain(graceMs);
-      return left === 0 ? undefined : `${left} lines`;
-    },
-    report: () => ({
-      read: tailer.read,
-      delivered: tailer.delivered,
-      dropped: tailer.dropped,
-      sentAgain: tailer.retries,
-    }),
-    async [Symbol.asyncDispose]() {
-      await Promise.all(keepers.map((keeper) => keeper[Symbol.asyncDispose]()));
-      await tailer[Symbol.asyncDispose]();
-    },
-  };
+  return tailer;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { deletions } from '../runner/upload-queue.ts';
 import { campaign } from './campaign.ts';
+import { layouts } from './edge.ts';
 
 /** A keeper is a process; the reference machine has two cores. */
 const INSTALLATIONS_MAX = 8;
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     'page-bytes': { type: 'string', default: String(8 * 1_048_576) },
     'kill-one-in': { type: 'string', default: '0' },
     'skew-seconds': { type: 'string', default: '0' },
+    layout: { type: 'string', default: 'machines' },
     format: { type: 'string', default: 'msgpack' },
     'away-seconds': { type: 'string', default: '0' },
     starve: { type: 'boolean', default: false },
@@ -31,9 +33,12 @@ const { values } = parseArgs({
   },
 });
 const deletion = deletions.find((known) => known === values.deletion);
+const layout = layouts.find((known) => known === values.layout);
 const format = (['msgpack', 'json', 'forward'] as const).find((known) => known === values.format);
-if (deletion === undefined || format === undefined)
-  throw new Error(`--deletion is one of ${deletions.join(', ')}; --format one of msgpack, json, forward`);
+if (deletion === undefined || format === undefined || layout === undefined)
+  throw new Error(
+    `--deletion is one of ${deletions.join(', ')}; --format one of msgpack, json, forward; --layout one of ${layouts.join(', ')}`,
+  );
 const folder = mkdtempSync(join(tmpdir(), 'spillway-runner-'));
 const startedMs = Date.now();
 const result = await campaign({
@@ -50,6 +55,7 @@ const result = await campaign({
   skewMs: Number(values['skew-seconds']) * 1_000,
   seed: Number(values.seed),
   format,
+  layout,
   awayMs: Number(values['away-seconds']) * 1_000,
   kills: Number(values.kills),
   starve: values.starve,

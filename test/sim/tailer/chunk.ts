@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
+import { pack } from '../../support/msgpack.ts';
 
 /** One line of a file, as it is about to be sent. */
 export interface TailedLine {
@@ -22,16 +23,27 @@ export interface Chunk {
 
 const TAG = 'runner.pages';
 
+/** What a plugin of Fluent Bit adds to each record, such as `host`. */
+export type SenderFields = Readonly<Record<string, unknown>>;
+
 /** As Fluent Bit 5.1 writes them: see the captures in test/vectors/fluent-bit. */
-export function encodeChunk(format: ChunkFormat, lines: readonly TailedLine[], nowMs: number): Chunk {
+export function encodeChunk(
+  format: ChunkFormat,
+  lines: readonly TailedLine[],
+  nowMs: number,
+  fields: SenderFields = {},
+): Chunk {
   if (format === 'json') {
+    const added = Object.entries(fields)
+      .map(([name, value]) => `,"${name}":${asciiJson(value)}`)
+      .join('');
     const records = lines.map(({ file, offset, log }) => {
       const date = (nowMs / 1_000).toFixed(6);
-      return `{"date":${date},"file":${asciiJson(file)},"offset":${offset},"log":${jsonOf(log)}}`;
+      return `{"date":${date},"file":${asciiJson(file)},"offset":${offset},"log":${jsonOf(log)}${added}}`;
     });
     return { body: Buffer.from(`[${records.join(',')}]`), records: lines.length, id: '' };
   }
-  const entries = Buffer.concat(lines.flatMap((line) => entryOf(line, nowMs)));
+  const entries = Buffer.concat(lines.flatMap((line) => entryOf(line, nowMs, fields)));
   if (format === 'msgpack') return { body: entries, records: lines.length, id: '' };
   const id = createHash('sha512').update(entries).digest().subarray(0, 16).toString('base64');
   const head = Buffer.concat([Buffer.from([0x93]), text(Buffer.from(TAG)), array32(lines.length)]);
@@ -48,18 +60,19 @@ export function encodeChunk(format: ChunkFormat, lines: readonly TailedLine[], n
 }
 
 /** `[[EventTime, {}], {record}]`, with the long headers that Fluent Bit uses for maps. */
-function entryOf({ file, offset, log }: TailedLine, nowMs: number): Buffer[] {
+function entryOf({ file, offset, log }: TailedLine, nowMs: number, fields: SenderFields): Buffer[] {
+  const added = Object.entries(fields).map(([name, value]) => pack(name, value));
   const head = Buffer.alloc(22);
   head.set([0x92, 0x92, 0xd7, 0x00]);
   head.writeUInt32BE(Math.floor(nowMs / 1_000), 4);
   head.writeUInt32BE((nowMs % 1_000) * 1_000_000, 8);
   head[12] = 0xdf;
   head[17] = 0xdf;
-  head.writeUInt32BE(3, 18);
+  head.writeUInt32BE(3 + added.length, 18);
   const place = Buffer.alloc(9);
   place[0] = 0xcf;
   place.writeBigUInt64BE(BigInt(offset), 1);
-  return [head, key.file, text(Buffer.from(file)), key.offset, place, key.log, text(log)];
+  return [head, key.file, text(Buffer.from(file)), key.offset, place, key.log, text(log), ...added];
 }
 
 const key = { file: text(Buffer.from('file')), offset: text(Buffer.from('offset')), log: text(Buffer.from('log')) };
@@ -88,7 +101,7 @@ function uint32(value: number): Buffer {
 }
 
 /** Everything beyond ASCII as `\uXXXX`. */
-function asciiJson(value: string): string {
+function asciiJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,

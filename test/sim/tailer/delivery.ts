@@ -16,6 +16,8 @@ export interface DeliveryOptions {
   readonly port: number;
   readonly timeoutMs: number;
   readonly connectionsMax: number;
+  /** That connections come from. */
+  readonly localAddress: string;
 }
 
 /** What Fluent Bit's http output does with an answer: 2xx is done, most of 4xx drops the chunk, the rest is tried again. */
@@ -31,7 +33,7 @@ export class HttpDelivery implements Delivery {
   }
 
   async send({ body }: Chunk): Promise<boolean> {
-    const { host, port, timeoutMs } = this.#options;
+    const { host, port, timeoutMs, localAddress } = this.#options;
     const status = await new Promise<number>((resolve, reject) => {
       const sent = request({
         host,
@@ -39,6 +41,7 @@ export class HttpDelivery implements Delivery {
         method: 'POST',
         path: '/ingest/runner.pages',
         agent: this.#agent,
+        localAddress,
         headers: { 'Content-Length': body.length, 'Content-Type': this.#contentType, 'User-Agent': 'Fluent-Bit' },
         signal: AbortSignal.timeout(timeoutMs),
       });
@@ -91,8 +94,8 @@ export class ForwardDelivery implements Delivery {
   }
 
   async #connect(): Promise<Socket> {
-    const { host, port, timeoutMs } = this.#options;
-    const socket = connect({ host, port });
+    const { host, port, timeoutMs, localAddress } = this.#options;
+    const socket = connect({ host, port, localAddress });
     await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) });
     socket.on('error', () => {});
     socket.on('close', () => {

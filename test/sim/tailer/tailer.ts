@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Chance } from '../runner/chance.ts';
-import { type ChunkFormat, type Chunk, encodeChunk, type TailedLine } from './chunk.ts';
+import { type ChunkFormat, type Chunk, encodeChunk, type SenderFields, type TailedLine } from './chunk.ts';
 import { type Delivery, type DeliveryOptions, ForwardDelivery, HttpDelivery } from './delivery.ts';
 import { TailDatabase } from './tail-database.ts';
 import { TailedFile } from './tailed-file.ts';
@@ -22,6 +22,11 @@ export interface TailerOptions {
   readonly format: ChunkFormat;
   readonly port: number;
   readonly chance: Chance;
+  /** How the sender names its files, where it sees them elsewhere. */
+  readonly rename?: (path: string) => string;
+  /** That it sends from. */
+  readonly localAddress?: string;
+  readonly fields?: SenderFields;
   readonly refreshMs: number;
   readonly flushMs: number;
   readonly responseTimeoutMs: number;
@@ -58,6 +63,7 @@ export class Tailer implements AsyncDisposable {
       port: options.port,
       timeoutMs: options.responseTimeoutMs,
       connectionsMax: CONNECTIONS_MAX,
+      localAddress: options.localAddress ?? '127.0.0.1',
     };
     this.#delivery =
       options.format === 'forward'
@@ -145,7 +151,7 @@ export class Tailer implements AsyncDisposable {
   }
 
   #gather(line: TailedLine): void {
-    this.#gathered.push(line);
+    this.#gathered.push({ ...line, file: this.#options.rename?.(line.file) ?? line.file });
     this.#gatheredBytes += line.log.length + line.file.length;
     this.read++;
     if (this.#gatheredBytes >= CHUNK_BYTES_MAX) this.#close();
@@ -153,7 +159,8 @@ export class Tailer implements AsyncDisposable {
 
   #close(): void {
     if (this.#gathered.length === 0) return;
-    this.#chunks.push(encodeChunk(this.#options.format, this.#gathered, Date.now()));
+    const { format, fields } = this.#options;
+    this.#chunks.push(encodeChunk(format, this.#gathered, Date.now(), fields));
     this.#gathered = [];
     this.#gatheredBytes = 0;
   }
