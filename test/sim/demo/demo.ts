@@ -30,6 +30,8 @@ interface Scene {
   readonly simulator: SimulatorProcess;
   readonly edge: Edge;
   readonly harbor: HarborSender;
+  /** The longest that a backlog has been: as long as the bars can be. */
+  mostWaiting: number;
 }
 
 /** Plays the whole story once, in `folder`. Resolves to whether everything that was sent has arrived. */
@@ -41,9 +43,7 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
   stack.defer(() => relay.stop());
   stack.defer(() => catcher.stop());
   await Promise.all([relay.start(), catcher.start()]);
-  screen.happens(
-    'The relay is ready. It delivers to "siem" (a Logstash, played by spillway catch) and to "archive" (a file).',
-  );
+  screen.happens('The relay delivers to "siem" (a Logstash, played by spillway catch) and to "archive" (a file).');
 
   const runners = join(folder, 'runners');
   const installations = Array.from({ length: RUNNERS }, (_, index) => new Installation(runners, index));
@@ -71,11 +71,11 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
   );
   const harbor = stack.use(new HarborSender(syslog, new Chance(2)));
   screen.happens(
-    `${RUNNERS} runners, each with a keeper beside it, take jobs and delete each log page a second after it is closed; Harbor sends audit records.`,
+    `${RUNNERS} runners, each with a keeper, take jobs and soon delete their log pages; Harbor sends audit records.`,
   );
 
   const [working, drawing] = [new AbortController(), new AbortController()];
-  const scene = { screen, relay, simulator, edge, harbor };
+  const scene: Scene = { screen, relay, simulator, edge, harbor, mostWaiting: 1_000 };
   const sending = every(HARBOR_INTERVAL_MS, AbortSignal.any([signal, working.signal]), () => harbor.send());
   const moving = every(DRAW_INTERVAL_MS, AbortSignal.any([signal, drawing.signal]), () => draw(scene));
   await Promise.all([outage(screen, catcher, signal), finished(simulator, signal)]);
@@ -134,17 +134,18 @@ function relayConfig(ports: Readonly<Record<'http' | 'syslog' | 'admin' | 'siem'
   };
 }
 
-async function draw({ screen, relay, simulator, edge, harbor }: Scene): Promise<void> {
+async function draw(scene: Scene): Promise<void> {
+  const { screen, relay, simulator, edge, harbor } = scene;
   const status = await relayStatus(relay.dataFolder);
   if (status === undefined) return;
   const { endpoints, journal } = status;
-  const most = Math.max(1, ...endpoints.map(({ backlogRecords = 0 }) => backlogRecords));
+  scene.mostWaiting = Math.max(scene.mostWaiting, ...endpoints.map(({ backlogRecords = 0 }) => backlogRecords));
   screen.figures(
     [
       `runners  ${count(simulator.jobsDone)} jobs done, ${count(edge.linesRead)} lines read from their files`,
       `harbor   ${count(harbor.sent)} audit records sent, a connection each`,
       `relay    ${count(journal.records)} records in the journal, ${bytes(journal.fileBytes)} on the disk`,
-      ...endpoints.map((endpoint) => endpointLine(endpoint, most)),
+      ...endpoints.map((endpoint) => endpointLine(endpoint, scene.mostWaiting)),
     ],
     [
       `${simulator.jobsDone} jobs done, ${count(edge.linesRead)} lines read`,
@@ -158,7 +159,7 @@ async function draw({ screen, relay, simulator, edge, harbor }: Scene): Promise<
 
 function endpointLine(endpoint: EndpointStatus, most: number): string {
   const { name, state, since, delivered = 0, backlogRecords = 0 } = endpoint;
-  const bar = '█'.repeat(Math.ceil((backlogRecords / Math.max(most, 500)) * BAR_CELLS));
+  const bar = '█'.repeat(Math.ceil((backlogRecords / most) * BAR_CELLS));
   const for_ = state === 'up' ? '' : ` for ${age(Date.now() - Date.parse(since))}`;
   return `${name.padEnd(8)} ${`${state}${for_}`.padEnd(18)} ${count(delivered).padStart(7)} delivered ${count(backlogRecords).padStart(7)} wait ${bar}`;
 }
