@@ -3,6 +3,7 @@ import { RelayError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { BuiltBatch } from '../record/batch.ts';
+import type { BatchFilter } from '../record/batch-filter.ts';
 import { BatchBuilder } from '../record/batch-builder.ts';
 import { eventIdPrefix } from '../record/event-id.ts';
 import { fragment, sourceOf } from '../record/line-writer.ts';
@@ -38,6 +39,12 @@ const RETRY_INTERVAL_MS = 500;
 /** Where this many records came during one commit, waiting for more, up to so many bytes, makes better batches than it costs. */
 const BUSY_RECORDS = 32;
 const BUSY_BYTES = 65_536;
+
+/** The members of a record beside its text and time; those of `event` come beside the ones that every record has. */
+export interface NoteFields {
+  readonly event?: Readonly<Record<string, unknown>>;
+  readonly [field: string]: unknown;
+}
 
 interface Pending {
   readonly resolve: () => void;
@@ -97,6 +104,11 @@ export class Acceptor {
 
   get recorder(): Recorder {
     return this.#builder;
+  }
+
+  /** What every batch goes through on its way into the journal, from the next one on. */
+  set filter(filter: BatchFilter | undefined) {
+    this.#builder.filter = filter;
   }
 
   /** True while inputs that get no answer should wait. */
@@ -169,13 +181,14 @@ export class Acceptor {
     });
   }
 
-  /** Writes a record of the relay's own into the stream, such as a gap. `fields` must be JSON-safe. */
-  note(dataset: Dataset, message: string, spillway: Readonly<Record<string, unknown>>): void {
+  /** Writes a record of the relay's own into the stream, such as a gap. What it brings must be JSON-safe. */
+  note(dataset: Dataset, message: string, { event = {}, ...fields }: NoteFields): void {
     const text = sourceOf(Buffer.from(message));
-    const extra = fragment(`,"spillway":${JSON.stringify(spillway)}`);
+    const head = fragment(`${members(event)}},"@timestamp":"`);
+    const extra = fragment(members(fields));
     this.#builder.touch();
-    const writer = this.#builder.open(dataset, text.bytes.length + extra.bytes.length);
-    writer.raw(fragment('},"@timestamp":"'));
+    const writer = this.#builder.open(dataset, text.bytes.length + head.bytes.length + extra.bytes.length);
+    writer.raw(head);
     writer.raw(this.#builder.nowText);
     writer.raw(fragment('","message":"'));
     writer.text(text, 0, text.bytes.length);
@@ -303,4 +316,10 @@ export class Acceptor {
       late.reject(this.#refusal ?? new RelayError('JOURNAL_FULL', 'the journal did not commit in time'));
     }
   }
+}
+
+/** The members of an object as they follow others: each with a comma before it. */
+function members(fields: Readonly<Record<string, unknown>>): string {
+  const json = JSON.stringify(fields).slice(1, -1);
+  return json === '' ? '' : `,${json}`;
 }

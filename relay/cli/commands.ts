@@ -33,7 +33,7 @@ const small: readonly string[] = ['keep', 'drain'];
 /** Runs what stands on the command line, with the world as it is. */
 export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
   const registry: Registry = small.includes(words[0] ?? '')
-    ? { inputs: [], outputs: [] }
+    ? { inputs: [], filters: [], outputs: [] }
     : (await import('../config/registry.ts')).registry;
   const context = { ...process, clock: systemClock, random: systemRandom, registry, version: version() };
   return runCommand(await loadCommands(words), words, context);

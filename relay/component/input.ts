@@ -20,6 +20,15 @@ export type RefusalReason =
   | 'tls'
   | 'frame_invalid';
 
+/** What is known of the Harbors that an input hears. */
+export interface HarborCounters {
+  records: number;
+  /** When the last record came, by the wall clock; 0 before the first. */
+  lastMs: number;
+  /** True from when silence was warned of until the next record. */
+  silent: boolean;
+}
+
 /** What an input counts. Plain numbers, so that counting costs nothing; telemetry reads them when it is asked. */
 export interface InputCounters {
   records: number;
@@ -27,6 +36,7 @@ export interface InputCounters {
   connections: number;
   connectionsTotal: number;
   repeats: number;
+  readonly harbor: HarborCounters;
   dropped(count: number, reason: DropReason): void;
   flagged(flag: Flag): void;
   refused(reason: RefusalReason): void;

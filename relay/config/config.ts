@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
+import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import type { AlertOptions } from '../alerts/options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -13,7 +15,9 @@ export interface Config {
   readonly endpoints: readonly ConfiguredEndpoint[];
   readonly journal: JournalOptions;
   readonly store: StoreOption;
+  readonly redact: ConfiguredFilter;
   readonly admin: AdminOptions;
+  readonly alerts: AlertOptions;
   readonly log: LogOptions;
 }
 
@@ -33,6 +37,12 @@ export interface ConfiguredEndpoint {
   readonly options: z.output<z.ZodObject>;
   /** What delivery takes: the options that every endpoint has. */
   readonly delivery: DeliveryOptions;
+}
+
+export interface ConfiguredFilter {
+  readonly definition: FilterDefinition;
+  /** What `definition.create` takes. */
+  readonly options: unknown;
 }
 
 /** Whether records of `dataset` stay in the journal once every endpoint has them. */

@@ -22,6 +22,7 @@ const liveSettings: ReadonlySet<string> = new Set([
   'journal.min_free_bytes',
   'journal.when_full',
   'log.level',
+  'redact',
 ]);
 
 /** What changes when `after` takes the place of `before`. Empty where nothing does. */
@@ -47,8 +48,8 @@ function settingChanges(before: Config, after: Config): ConfigChange[] {
     }));
 }
 
-function settingsOf({ name, data_dir, store, journal, admin, log }: Config): Map<string, unknown> {
-  const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store }));
+function settingsOf({ name, data_dir, store, redact, journal, admin, log }: Config): Map<string, unknown> {
+  const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store, redact: redact.options }));
   for (const [section, values] of Object.entries({ journal, admin, log }))
     for (const [key, value] of Object.entries(values)) settings.set(`${section}.${key}`, value);
   return settings;

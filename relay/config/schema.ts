@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { alertOptions } from '../alerts/options.ts';
+import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
 import { sizeOption } from './size.ts';
@@ -148,6 +150,10 @@ const adminOptions = z
         'Names by which people reach the console, beside `localhost` and addresses. A request to another name is ' +
           'refused, so that no web site can pose as the console.',
       ),
+    tls: tlsServerOption
+      .optional()
+      .describe('Certificate and key, to serve the console and the API by HTTPS. Needed where others can listen.')
+      .meta({ examples: [{ cert_file: './tls/relay.pem', key_file: './tls/relay.key' }] }),
   })
   .prefault({})
   .describe('The console and the API.');
@@ -215,7 +221,9 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    redact: registry.filters.redact.options,
     admin: adminOptions,
+    alerts: alertOptions,
     log: logOptions,
   });
 }

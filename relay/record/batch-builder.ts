@@ -1,4 +1,5 @@
-import type { BuiltBatch, Receipt } from './batch.ts';
+import type { BuiltBatch, Receipt, StreamName } from './batch.ts';
+import type { BatchFilter } from './batch-filter.ts';
 import { EVENT_ID_LENGTH, writeSequence } from './event-id.ts';
 import { LineWriter, TEXT_EXPANSION_MAX, fragment, type Source } from './line-writer.ts';
 import { LINE_HEAD } from './lines.ts';
@@ -43,6 +44,8 @@ export class BatchBuilder implements Recorder {
   readonly nowText: Source;
   readonly #now = new IsoClockText();
   nowMs = 0;
+  /** What every batch goes through before it is handed over. */
+  filter: BatchFilter | undefined;
 
   #slab: Slab | undefined;
   #firstSeq: number;
@@ -149,6 +152,8 @@ export class BatchBuilder implements Recorder {
     if (this.#recordStart >= 0) this.#abandonRecord();
     if (this.#records === 0 && !this.#carries && !this.#owesEnd) return;
     const slab = this.#slab;
+    if (this.filter !== undefined && slab !== undefined && this.#records > 0)
+      this.#writer.position = this.filter.rewrite(slab.bytes, this.#writer.position, this.#datasets);
     const keepSlab = this.#writer.position <= SMALL_BATCH_BYTES;
     const batch: BuiltBatch = {
       firstSeq: this.#firstSeq,
@@ -161,7 +166,7 @@ export class BatchBuilder implements Recorder {
       eventFirstMs: this.#eventFirstMs,
       eventLastMs: this.#eventLastMs,
       datasets: Object.fromEntries(this.#datasets),
-      streams: this.#streams.names(),
+      streams: this.#streamNames(),
       streamsCut: this.#streams.full,
       transient: this.#transient,
       receipts: this.#receipts,
@@ -178,6 +183,12 @@ export class BatchBuilder implements Recorder {
     this.#datasets = new Map();
     this.#streams.clear();
     this.#options.onSealed(batch);
+  }
+
+  #streamNames(): StreamName[] {
+    const names = this.#streams.names();
+    const { filter } = this;
+    return filter === undefined ? names : [...new Set(names.map((name) => filter.rename(name)))];
   }
 
   /** True where something is to be committed beside records. */

@@ -43,6 +43,11 @@ export function createdOf(lines: Buffer, lineStart: number): string {
   return lines.toString('latin1', lineStart + CREATED_START, lineStart + CREATED_START + CREATED_LENGTH);
 }
 
+/** The place after the dataset's closing quote: what is before it is the relay's own. */
+export function headEnd(lines: Buffer, lineStart: number): number {
+  return lines.indexOf(QUOTE, lineStart + DATASET_START) + 1;
+}
+
 export function datasetOf(lines: Buffer, lineStart: number): string {
   const start = lineStart + DATASET_START;
   return lines.toString('utf8', start, lines.indexOf(QUOTE, start));

@@ -1,5 +1,12 @@
 import type { Acceptor } from '../accept/acceptor.ts';
-import type { DropReason, Input, InputContext, InputCounters, RefusalReason } from '../component/input.ts';
+import type {
+  DropReason,
+  HarborCounters,
+  Input,
+  InputContext,
+  InputCounters,
+  RefusalReason,
+} from '../component/input.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag } from '../record/recorder.ts';
@@ -13,6 +20,7 @@ export class Counters implements InputCounters {
   connections = 0;
   connectionsTotal = 0;
   repeats = 0;
+  readonly harbor: HarborCounters = { records: 0, lastMs: 0, silent: false };
   readonly drops = new Map<DropReason, number>();
   readonly flags = new Map<Flag, number>();
   readonly refusals = new Map<RefusalReason, number>();
@@ -36,6 +44,8 @@ export interface InputWorld {
   readonly random: Random;
   readonly log: Log;
   readonly isStored: (dataset: string) => boolean;
+  /** The name under which a dataset is kept. */
+  readonly datasetName: (dataset: string) => string;
 }
 
 /** One configured input at work. */
@@ -71,7 +81,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
-    dataset: (dataset): Dataset => ({ name: dataset, stored: world.isStored(dataset) }),
+    dataset: (dataset): Dataset => ({ name: world.datasetName(dataset), stored: world.isStored(dataset) }),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {
         counters.repeats++;

@@ -1,3 +1,4 @@
+import type { AlertBoard } from '../alerts/board.ts';
 import { Acceptor } from '../accept/acceptor.ts';
 import { isStored, type Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
@@ -11,10 +12,13 @@ import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
+import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
+import { Alerts } from './alerts.ts';
+import { OwnRecords } from './own-records.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -46,10 +50,14 @@ export class Relay {
   readonly events: RelayEvents;
   readonly journal: Journal;
   readonly startedMs: number;
+  /** What the relay itself has to say in the stream. */
+  readonly ownRecords: OwnRecords;
   readonly #world: RelayWorld;
+  readonly filters: Filters;
   readonly #acceptor: Acceptor;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
+  #alerts: Alerts | undefined;
   #retirements: Timer | undefined;
   #config: Config;
   #stopping = false;
@@ -70,12 +78,15 @@ export class Relay {
       receiptsWindowMs: Math.max(1_000, config.journal.receipts_window_ms),
       patienceMs: PATIENCE_MS,
     });
+    this.ownRecords = new OwnRecords(this.#acceptor, world.log);
+    this.filters = new Filters(world);
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
       clock: world.clock,
       random: world.random,
       log: world.log,
       isStored: (dataset) => isStored(config.store, dataset),
+      datasetName: (dataset) => this.filters.datasetName(dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
   }
@@ -96,7 +107,7 @@ export class Relay {
         [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600, 3_600],
       ),
       onReclaimed: (records, firstSeq) => {
-        if (relay !== undefined) relay.#noteGap(records, firstSeq);
+        if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
     });
@@ -113,11 +124,13 @@ export class Relay {
     const opened = new Relay(config, world, journal, events);
     relay = opened;
     try {
+      opened.#acceptor.filter = opened.filters.build(config);
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
       await opened.#inputs.startAll(config.inputs);
+      opened.#alerts = new Alerts(opened, world, config.alerts);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
     } catch (error) {
@@ -142,6 +155,16 @@ export class Relay {
     return this.#endpoints.running;
   }
 
+  /** What people are warned of at present. */
+  get alerts(): AlertBoard | undefined {
+    return this.#alerts?.board;
+  }
+
+  /** Looks at once for what is wrong, without waiting for the next look. */
+  async look(): Promise<void> {
+    await this.#alerts?.look();
+  }
+
   get acceptor(): Acceptor {
     return this.#acceptor;
   }
@@ -157,10 +180,16 @@ export class Relay {
     if (this.events.journalFull !== '') reasons.push(this.events.journalFull);
     if (this.events.damagedRecords > 0 || this.events.salvages > 0)
       reasons.push(`the journal was damaged: ${this.events.damagedRecords} records were set aside`);
+    for (const { rule, suspended } of this.filters.counts)
+      if (suspended)
+        reasons.push(`the redact rule ${rule} hit too many records and masks nothing until the next reload`);
     for (const [name, endpoint] of this.#endpoints.running) {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
+    for (const { name, counters } of this.#inputs.hosts.values())
+      if (counters.harbor.silent)
+        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
     return reasons;
   }
 
@@ -181,6 +210,7 @@ export class Relay {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#retirements?.cancel();
+    this.#alerts?.stop();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
@@ -217,7 +247,9 @@ export class Relay {
       const gone = new Set(removed.map(({ name }) => name));
       refuseToForget((await this.journal.cursors()).filter(({ endpoint }) => gone.has(endpoint)));
     }
+    this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
       this.#endpoints,
       'endpoint',
@@ -240,18 +272,6 @@ export class Relay {
     const run = this.#changing.then(work);
     this.#changing = run.catch(() => undefined);
     return run;
-  }
-
-  #noteGap(records: number, firstSeq: number): void {
-    try {
-      this.#acceptor.note(
-        { name: 'spillway.gap', stored: true },
-        `${records} records that endpoints had not got yet were dropped: the journal was at its limit`,
-        { gap: { records, first_seq: firstSeq, reason: 'quota' } },
-      );
-    } catch (error) {
-      this.#world.log.error('the gap could not be told in the stream', { reason: describeError(error) });
-    }
   }
 }
 

@@ -39,6 +39,10 @@ export class RelayProcess {
     return this.#child !== undefined;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Starts it and waits until it is ready. Throws its last words where it ends instead. */
   async start(): Promise<void> {
     const child = spawn(process.execPath, [MAIN, 'run', '--config', this.#configFile], {

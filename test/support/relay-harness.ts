@@ -51,6 +51,7 @@ export class MemoryEndpoint {
 export class MemoryEndpoints {
   readonly #named = new Map<string, MemoryEndpoint>();
   readonly registry: Registry = {
+    filters: realRegistry.filters,
     inputs: realRegistry.inputs,
     outputs: [
       ...realRegistry.outputs,

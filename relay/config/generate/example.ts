@@ -133,7 +133,14 @@ function block(
 function setting(key: string, option: OptionSchema, indent: string): string {
   const inner = Object.entries(option.properties ?? {});
   const value = inner.length === 0 ? ` ${inYaml(option.default)}` : '';
-  const body = inner.map(([name, child]) => `\n${setting(name, child, `${indent}  `)}`);
+  const body = inner.map(([name, child]) => {
+    // What has no default is not there unless somebody writes it.
+    const text =
+      child.default === undefined
+        ? componentOption(name, child, `${indent}  `, undefined, true)
+        : setting(name, child, `${indent}  `);
+    return `\n${text}`;
+  });
   return `${comment(option.description, indent)}${indent}${key}:${value}${body.join('')}`;
 }
 
