@@ -18,6 +18,8 @@ const short = {
   seed: 1,
   format: 'msgpack',
   layout: 'pods',
+  workerLogs: true,
+  runnerName: undefined,
   fluentBit: undefined,
   awayMs: 0,
   kills: 0,
@@ -33,7 +35,10 @@ test.each([
     name: 'the relay is killed twice and away for 3 s',
     options: { kills: 2, awayMs: 3_000, format: 'forward', seed: 2 },
   },
-  { name: 'workers are killed on their way', options: { killOneIn: 3, format: 'json', layout: 'gateway', seed: 3 } },
+  {
+    name: 'workers are killed on their way, and all runners have one name',
+    options: { killOneIn: 3, runnerName: 'runner', format: 'json', layout: 'gateway', seed: 3 },
+  },
   {
     name: 'the runners’ clocks are an hour ahead, and pages stay until they were uploaded',
     options: { skewMs: 3_600_000, deletion: 'uploaded', seed: 4 },
@@ -49,4 +54,13 @@ test.each([
   expect(forwarded).toMatchObject({ missing: 0, twice: 0, different: 0, unknown: 0, attributedWrongly: 0 });
   expect(forwarded.attributed / forwarded.ofSteps).toBeGreaterThanOrEqual(ATTRIBUTED_LEAST);
   expect(tables).toMatchObject({ missing: 0, unknown: 0, mistaken: 0 });
+});
+
+test('lines of jobs whose Worker log never comes are forwarded all the same, once, and said to be of nobody', async () => {
+  using folder = temporaryFolder();
+
+  const { jobs, forwarded, tables } = await campaign({ ...short, workerLogs: false, seed: 5, folder: folder.path });
+
+  expect(forwarded).toMatchObject({ missing: 0, twice: 0, different: 0, unknown: 0, unmapped: forwarded.lines });
+  expect(tables.verdicts).toEqual({ unmapped: jobs });
 });

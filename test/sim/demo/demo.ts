@@ -56,6 +56,7 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
       nice: 0,
       intervalMs: 500,
       layout: 'pods',
+      workerLogs: true,
     }),
   );
   const simulator = stack.use(

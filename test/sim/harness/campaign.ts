@@ -29,6 +29,9 @@ export interface CampaignOptions {
   readonly seed: number;
   readonly format: ChunkFormat;
   readonly layout: Layout;
+  readonly workerLogs: boolean;
+  /** Of all runners. Without it each has its own. */
+  readonly runnerName: string | undefined;
   /** The program that is to read the pages, with the configuration of this repository. Without it the stand-in does. */
   readonly fluentBit: string | undefined;
   /** The relay is stopped for so long, once. */
@@ -86,12 +89,12 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
 }
 
 function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
-  const { folder, seed, format, layout, fluentBit, starve } = options;
+  const { folder, seed, format, layout, workerLogs, fluentBit, starve } = options;
   const runners = join(folder, 'runners');
   const installations = Array.from({ length: options.installations }, (_, index) => new Installation(runners, index));
   const nice = starve ? STARVED_NICE : 0;
   if (fluentBit !== undefined) return startFluentBit({ program: fluentBit, installations, port, nice });
-  return startStandIn({ installations, format, port, seed, nice, intervalMs: 1_000, layout });
+  return startStandIn({ installations, format, port, seed, nice, intervalMs: 1_000, layout, workerLogs });
 }
 
 function relayConfig(http: number, forward: number, admin: number): object {
@@ -121,6 +124,7 @@ function simulatorOptions(options: CampaignOptions): Record<string, string | num
     'kill-one-in': options.killOneIn,
     'skew-seconds': options.skewMs / 1_000,
     seed: options.seed,
+    ...(options.runnerName === undefined ? {} : { 'runner-name': options.runnerName }),
   };
 }
 

@@ -28,6 +28,8 @@ export interface StandInOptions {
    * the same paths and one address, so that only what the plugin adds tells them apart.
    */
   readonly layout: Layout;
+  /** False: nobody reads them, so nobody knows whose the pages are. */
+  readonly workerLogs: boolean;
 }
 
 export type Layout = 'machines' | 'pods' | 'gateway';
@@ -63,7 +65,7 @@ export async function startStandIn(options: StandInOptions): Promise<Edge> {
 }
 
 function startTailer({ kept, sidecar }: Installation, index: number, options: StandInOptions): Tailer {
-  const { format, port, seed, intervalMs, layout } = options;
+  const { format, port, seed, intervalMs, layout, workerLogs } = options;
   const unended = join(kept, 'unended');
   const pod = `runner-${index + 1}`;
   const tailer = new Tailer({
@@ -77,6 +79,7 @@ function startTailer({ kept, sidecar }: Installation, index: number, options: St
     flushMs: intervalMs,
     responseTimeoutMs: 5_000,
     retryMs: [intervalMs, 5 * intervalMs],
+    ...(workerLogs ? {} : { leaveOut: 'Worker_' }),
     ...(layout === 'machines' ? {} : { rename: (path: string) => path.replace(sidecar, '/spillway') }),
     ...(layout === 'pods' ? { localAddress: `127.0.1.${index + 1}` } : {}),
     ...(layout === 'gateway' ? { fields: { host: { name: pod }, github: { runner: { name: pod, pod } } } } : {}),

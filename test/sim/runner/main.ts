@@ -24,6 +24,7 @@ const { values } = parseArgs({
     'skew-seconds': { type: 'string', default: '0' },
     speed: { type: 'string', default: '1' },
     seed: { type: 'string', default: '1' },
+    'runner-name': { type: 'string' },
   },
 });
 const deletion = deletions.find((known) => known === values.deletion);
@@ -49,6 +50,7 @@ const simulation = new RunnerSimulation({
   speed: Number(values.speed),
   skewMs: Number(values['skew-seconds']) * 1_000,
   killOneIn: Number(values['kill-one-in']),
+  ...(values['runner-name'] === undefined ? {} : { runnerName: values['runner-name'] }),
   onJob: ({ repository, jobName, conclusion }, done) => console.log(`${done}: ${repository} ${jobName}: ${conclusion}`),
 });
 process.once('SIGINT', () => simulation.kill());

@@ -22,6 +22,8 @@ export interface TailerOptions {
   readonly format: ChunkFormat;
   readonly port: number;
   readonly chance: Chance;
+  /** Files whose names begin so are left out. */
+  readonly leaveOut?: string;
   /** How the sender names its files, where it sees them elsewhere. */
   readonly rename?: (path: string) => string;
   /** That it sends from. */
@@ -122,7 +124,7 @@ export class Tailer implements AsyncDisposable {
     for (const folder of this.#options.folders)
       for (const name of namesIn(folder)) {
         const path = join(folder, name);
-        if (!name.endsWith('.log') || this.#files.has(path)) continue;
+        if (!name.endsWith('.log') || this.#isLeftOut(name) || this.#files.has(path)) continue;
         try {
           const file = new TailedFile(path);
           this.#files.set(path, file);
@@ -144,6 +146,11 @@ export class Tailer implements AsyncDisposable {
       this.#files.delete(file.path);
       file.close();
     }
+  }
+
+  #isLeftOut(name: string): boolean {
+    const { leaveOut } = this.#options;
+    return leaveOut !== undefined && name.startsWith(leaveOut);
   }
 
   #skipsEmpty({ path }: TailedFile): boolean {
