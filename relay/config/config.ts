@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
 import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import type { RunsOptions } from './runs-options.ts';
 import type { AlertOptions } from '../alerts/options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
@@ -15,6 +16,7 @@ export interface Config {
   readonly endpoints: readonly ConfiguredEndpoint[];
   readonly journal: JournalOptions;
   readonly store: StoreOption;
+  readonly runs: RunsOptions;
   readonly redact: ConfiguredFilter;
   readonly admin: AdminOptions;
   readonly alerts: AlertOptions;

@@ -48,9 +48,9 @@ function settingChanges(before: Config, after: Config): ConfigChange[] {
     }));
 }
 
-function settingsOf({ name, data_dir, store, redact, journal, admin, log }: Config): Map<string, unknown> {
+function settingsOf({ name, data_dir, store, redact, journal, runs, admin, log }: Config): Map<string, unknown> {
   const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store, redact: redact.options }));
-  for (const [section, values] of Object.entries({ journal, admin, log }))
+  for (const [section, values] of Object.entries({ journal, runs, admin, log }))
     for (const [key, value] of Object.entries(values)) settings.set(`${section}.${key}`, value);
   return settings;
 }

@@ -3,6 +3,7 @@ import { alertOptions } from '../alerts/options.ts';
 import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
+import { runsOptions } from './runs-options.ts';
 import { sizeOption } from './size.ts';
 
 /** What an operator may call an input or an endpoint: it stands in metrics, in paths of the API and on command lines. */
@@ -221,6 +222,7 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    runs: runsOptions,
     redact: registry.filters.redact.options,
     admin: adminOptions,
     alerts: alertOptions,

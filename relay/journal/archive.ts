@@ -1,6 +1,6 @@
 import { RelayError } from '../errors.ts';
 import type { StreamName } from '../record/batch.ts';
-import type { Cursor, DeadLetter, JournalStats } from './journal.ts';
+import { isInternalCursor, type Cursor, type DeadLetter, type JournalStats } from './journal.ts';
 import type { JobKey, JobQuery, JobWithParts, RunReading, StoredJob } from './runs.ts';
 import { openForReading, type Sqlite } from './sqlite/database.ts';
 import { Reader } from './sqlite/reader.ts';
@@ -39,7 +39,12 @@ export class Archive implements Disposable, RunReading {
   }
 
   cursors(): Cursor[] {
-    return this.#reader.cursors();
+    return this.#reader.cursors().filter((cursor) => !isInternalCursor(cursor));
+  }
+
+  /** Those of the relay's own parts. */
+  internalCursors(): Cursor[] {
+    return this.#reader.cursors().filter(isInternalCursor);
   }
 
   /** Runs `read` on the journal as it is at one moment, while the relay goes on writing. */

@@ -44,6 +44,7 @@ export interface Journal {
   advance(endpoint: string, progress: Progress): void;
   /** Removes a cursor with its dead letters; what it was still owed is counted in the journal's log. */
   removeCursor(endpoint: string): Promise<void>;
+  /** Those of endpoints. The relay's own parts know theirs. */
   cursors(): Promise<Cursor[]>;
 
   deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]>;
@@ -111,6 +112,11 @@ export interface Cursor extends CursorCounts {
   readonly backlogBytes: number;
   /** When the oldest waiting record was received; undefined where none waits. */
   readonly oldestReceivedMs: number | undefined;
+}
+
+/** True for the cursors of the relay's own parts: an endpoint's name has no colon. */
+export function isInternalCursor({ endpoint }: Pick<Cursor, 'endpoint'>): boolean {
+  return endpoint.includes(':');
 }
 
 export interface CursorCounts {

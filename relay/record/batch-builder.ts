@@ -185,6 +185,11 @@ export class BatchBuilder implements Recorder {
     this.#options.onSealed(batch);
   }
 
+  /** True where nothing waits to be sealed. */
+  get isEmpty(): boolean {
+    return this.#records === 0 && !this.#carries;
+  }
+
   #streamNames(): StreamName[] {
     const names = this.#streams.names();
     const { filter } = this;

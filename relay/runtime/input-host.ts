@@ -10,6 +10,7 @@ import type {
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag } from '../record/recorder.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
 
@@ -44,6 +45,8 @@ export interface InputWorld {
   readonly random: Random;
   readonly log: Log;
   readonly isStored: (dataset: string) => boolean;
+  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
+  readonly runner: RunnerDatasets | undefined;
   /** The name under which a dataset is kept. */
   readonly datasetName: (dataset: string) => string;
 }
@@ -81,6 +84,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
+    runner: world.runner,
     dataset: (dataset): Dataset => ({ name: world.datasetName(dataset), stored: world.isStored(dataset) }),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {

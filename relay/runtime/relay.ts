@@ -18,6 +18,7 @@ import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
+import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
 import { Alerts } from './alerts.ts';
 import { OwnRecords } from './own-records.ts';
 import { readStatus, type RelayStatus } from './status.ts';
@@ -36,6 +37,7 @@ const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
+const RUNS_STOP_MS = 2_000;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -51,6 +53,8 @@ export class Relay {
   readonly events: RelayEvents;
   readonly journal: Journal;
   readonly startedMs: number;
+  /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
+  readonly runs: Runs | undefined;
   /** What the relay itself has to say in the stream. */
   readonly ownRecords: OwnRecords;
   /** Searches over what the journal holds. */
@@ -89,9 +93,11 @@ export class Relay {
       random: world.random,
       log: world.log,
       isStored: (dataset) => isStored(config.store, dataset),
+      runner: config.runs.enabled ? RAW_DATASETS : undefined,
       datasetName: (dataset) => this.filters.datasetName(dataset),
     });
-    this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
+    if (config.runs.enabled) this.runs = new Runs(config, { ...world, journal, sink: this.#acceptor });
     this.searches = new Searches({
       clock: world.clock,
       directory: config.data_dir,
@@ -136,6 +142,7 @@ export class Relay {
       opened.#acceptor.filter = opened.filters.build(config);
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
+      await (opened.runs?.consumer.start() ?? giveUpRuns(journal, world.log));
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
       await opened.#inputs.startAll(config.inputs);
@@ -226,6 +233,8 @@ export class Relay {
     await this.#within(left(), this.#changing, 'a reload');
     await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    if (this.runs !== undefined)
+      await this.#within(Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });

@@ -2,15 +2,16 @@ import { RelayError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
 import { Thread, wireError } from '../../io/thread.ts';
 import { endSeq, type Batch, type BuiltBatch, type StreamName } from '../../record/batch.ts';
-import type {
-  Cursor,
-  DeadLetter,
-  Journal,
-  JournalEvents,
-  JournalIdentity,
-  JournalLimits,
-  JournalStats,
-  Progress,
+import {
+  isInternalCursor,
+  type Cursor,
+  type DeadLetter,
+  type Journal,
+  type JournalEvents,
+  type JournalIdentity,
+  type JournalLimits,
+  type JournalStats,
+  type Progress,
 } from '../journal.ts';
 import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type {
@@ -145,7 +146,7 @@ export class SqliteJournal implements Journal {
 
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
     await this.#callWriter('openCursor', endpoint, startAt);
-    const cursor = (await this.cursors()).find((candidate) => candidate.endpoint === endpoint);
+    const cursor = (await this.#allCursors()).find((candidate) => candidate.endpoint === endpoint);
     if (cursor === undefined) throw new Error(`the cursor of ${endpoint} was made and is not there`);
     return cursor;
   }
@@ -167,6 +168,10 @@ export class SqliteJournal implements Journal {
   }
 
   async cursors(): Promise<Cursor[]> {
+    return (await this.#allCursors()).filter((cursor) => !isInternalCursor(cursor));
+  }
+
+  async #allCursors(): Promise<Cursor[]> {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
     if (this.#reader === undefined) {
       // Where it meets damage, the way of the reading thread has it repaired.

@@ -161,14 +161,14 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE worker_log (key TEXT PRIMARY KEY, seen_ms INTEGER NOT NULL, checkpoint TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX worker_log_seen ON worker_log (seen_ms);
   `,
-  // For readers of one stream, who must look into batches that have too many streams to tell.
-  `
-  CREATE INDEX batch_cut ON batch (first_seq) WHERE streams_cut = 1;
-  `,
   // What a search looks at first, and batches that are still to be merged.
   `
   CREATE INDEX batch_search ON batch (first_seq, records, line_bytes, received_first_ms, received_last_ms, event_first_ms,
     event_last_ms, streams_cut, payload_hash, datasets);
   CREATE INDEX batch_small ON batch (first_seq) WHERE hash_of = 'lines' AND members IS NULL;
+  `,
+  // For readers of one stream, who must look into batches that have too many streams to tell.
+  `
+  CREATE INDEX batch_cut ON batch (first_seq) WHERE streams_cut = 1;
   `,
 ];
