@@ -70,7 +70,7 @@ export const transcriptCommand = defineCommand({
     using archive = new Archive(config.data_dir);
     if (given.run === undefined && given.list !== true)
       throw new RelayError('USAGE', 'say which run by --run ID, or see what there is by --list');
-    return given.list === true ? list(archive, given, context) : print(archive, given, context);
+    return given.list === true ? await list(archive, given, context) : await print(archive, given, context);
   },
 });
 

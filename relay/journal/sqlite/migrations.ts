@@ -167,8 +167,4 @@ export const MIGRATIONS: readonly string[] = [
     event_last_ms, streams_cut, payload_hash, datasets);
   CREATE INDEX batch_small ON batch (first_seq) WHERE hash_of = 'lines' AND members IS NULL;
   `,
-  // For readers of one stream, who must look into batches that have too many streams to tell.
-  `
-  CREATE INDEX batch_cut ON batch (first_seq) WHERE streams_cut = 1;
-  `,
 ];

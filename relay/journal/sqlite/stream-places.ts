@@ -19,7 +19,8 @@ export class StreamPlaces {
          SELECT first_seq FROM batch INDEXED BY batch_small
          WHERE hash_of = 'lines' AND members IS NULL AND first_seq >= @from AND first_seq < @end AND instr(streams, @quoted) > 0
          UNION
-         SELECT first_seq FROM batch INDEXED BY batch_cut WHERE streams_cut = 1 AND first_seq >= @from AND first_seq < @end
+         SELECT first_seq FROM batch INDEXED BY batch_search
+         WHERE first_seq >= @from AND first_seq < @end AND streams_cut = 1
          ORDER BY 1 LIMIT @limit`,
       )
       .pluck();

@@ -62,7 +62,7 @@ export function jobLineOf(json: string, job: JobKey, seq: number): JobLine | und
   const body =
     typeof original === 'string'
       ? Buffer.from(original, 'base64')
-      : Buffer.concat([head, Buffer.from(String(record.message ?? ''))]);
+      : Buffer.concat([head, Buffer.from(typeof record.message === 'string' ? record.message : '')]);
   const bom = isFirst && github.line?.bom === true ? BOM : NOTHING;
   const ending = part < parts ? NOTHING : (ENDINGS[String(github.line?.ending)] ?? LF);
   return {

@@ -77,7 +77,7 @@ export async function* pageOrder(
       const { offset = position.offset } = line;
       const isHole = line.part === 1 && (line.page > position.page ? offset > 0 : offset > position.offset);
       if (isHole) await collect();
-      while (late !== undefined && late.length > 0 && comparePlaces(late[0]!, line) < 0) ordered.push(late.shift()!);
+      if (late !== undefined) ordered.push(...takeBefore(late, line));
       ordered.push(line);
       if (isLate) continue;
       last = line;
@@ -87,6 +87,12 @@ export async function* pageOrder(
     if (ordered.length > 0) yield ordered;
   }
   if (late !== undefined && late.length > 0) yield late;
+}
+
+/** Takes those lines off the front that stand before another one. */
+function takeBefore(late: JobLine[], line: JobLine): JobLine[] {
+  const until = late.findIndex((one) => comparePlaces(one, line) >= 0);
+  return late.splice(0, until < 0 ? late.length : until);
 }
 
 /** The lines that came after one that stands behind them, in the order of the pages. */
