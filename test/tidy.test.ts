@@ -69,7 +69,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   query: ['journal', 'runs', ...basis],
   // It runs beside each runner, and must be small.
   keeper: ['io', 'telemetry'],
-  config: ['alerts', 'component', 'inputs', 'outputs', 'filters', 'io'],
+  // Of retention it takes the options alone.
+  config: ['alerts', 'component', 'inputs', 'outputs', 'filters', 'retention', 'io'],
   runtime: [
     'alerts',
     'component',

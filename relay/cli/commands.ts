@@ -10,6 +10,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).relayCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   status: async () => (await import('./status.ts')).statusCommand,
+  search: async () => (await import('./search.ts')).searchCommand,
   tail: async () => (await import('./tail.ts')).tailCommand,
   transcript: async () => (await import('./transcript.ts')).transcriptCommand,
   export: async () => (await import('./export.ts')).exportCommand,

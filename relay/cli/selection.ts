@@ -102,7 +102,7 @@ function selectFrom(batch: ArchivedBatch, selection: Selection, fromSeq: number)
   const verdict = selection.matcher.batch(batch.datasets);
   const wholeTime = batch.receivedFirstMs >= selection.fromMs && batch.receivedLastMs < selection.toMs;
   if (verdict === 'none') return { firstSeq: batch.firstSeq, records: 0, lines: Buffer.alloc(0), lastSeq };
-  if (verdict === 'all' && wholeTime && batch.firstSeq >= fromSeq)
+  if (verdict === 'all' && wholeTime && batch.absent === 0 && batch.firstSeq >= fromSeq)
     return { firstSeq: batch.firstSeq, records: batch.records, lines: batch.lines, lastSeq };
   const parts: Buffer[] = [];
   forEachLine(batch.lines, (start, end, index) => {

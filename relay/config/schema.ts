@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retentionOptions } from '../retention/options.ts';
 import { alertOptions } from '../alerts/options.ts';
 import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
@@ -222,8 +223,9 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
-    runs: runsOptions,
+    retention: retentionOptions,
     redact: registry.filters.redact.options,
+    runs: runsOptions,
     admin: adminOptions,
     alerts: alertOptions,
     log: logOptions,

@@ -3,15 +3,20 @@ import type { StreamName } from '../record/batch.ts';
 import { isInternalCursor, type Cursor, type DeadLetter, type JournalStats } from './journal.ts';
 import type { JobKey, JobQuery, JobWithParts, RunReading, StoredJob } from './runs.ts';
 import { openForReading, type Sqlite } from './sqlite/database.ts';
+import type { Anchor } from './sqlite/anchors.ts';
+import { rememberedEnd } from './sqlite/identity.ts';
 import { Reader } from './sqlite/reader.ts';
 import { verifyChain, type Verification } from './sqlite/verify.ts';
 
+export type { Anchor } from './sqlite/anchors.ts';
 export type { Verification } from './sqlite/verify.ts';
 
 /** Records read from the journal by somebody who may take their time. */
 export interface ArchivedBatch {
   readonly firstSeq: number;
   readonly records: number;
+  /** Places whose record was purged: their lines are empty. */
+  readonly absent: number;
   /** Lines of ECS JSON, each ended by LF. */
   readonly lines: Buffer;
   readonly datasets: Readonly<Record<string, number>>;
@@ -28,8 +33,10 @@ const READ_BYTES_MAX = 4 * 1_048_576;
 export class Archive implements Disposable, RunReading {
   readonly #reader: Reader;
   readonly #database: Sqlite;
+  readonly #directory: string;
 
   constructor(directory: string) {
+    this.#directory = directory;
     this.#database = openForReading(directory);
     this.#reader = new Reader(directory);
   }
@@ -127,8 +134,16 @@ export class Archive implements Disposable, RunReading {
     return found.map((row) => row.quick_check).filter((text) => text !== 'ok');
   }
 
-  verify(onProgress: (records: number) => void): Verification {
-    return verifyChain(this.#database, onProgress);
+  /** Walks the chain, all of one moment, and holds it against anchors, if there are any. */
+  verify(onProgress: (records: number) => void, anchors: readonly Anchor[] = []): Verification {
+    // Read before the journal, which may go on meanwhile.
+    const nextSeqMin = rememberedEnd(this.#directory);
+    this.#database.exec('BEGIN');
+    try {
+      return verifyChain(this.#database, onProgress, { anchors, nextSeqMin });
+    } finally {
+      this.#database.exec('ROLLBACK');
+    }
   }
 
   [Symbol.dispose](): void {

@@ -1,4 +1,5 @@
 import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
+import type { RetentionStore } from './retention-store.ts';
 import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
 
 /**
@@ -69,6 +70,11 @@ export interface Journal {
   close(): Promise<void>;
 }
 
+/** A journal that can purge. */
+export interface PurgeableJournal extends Journal {
+  readonly retention: RetentionStore;
+}
+
 /** What the journal tells while it runs. Whoever opens it decides what to log and to count. */
 export interface JournalEvents {
   /** A damaged journal was set aside, and what could be read of it was taken over. */
@@ -137,6 +143,8 @@ export interface Progress {
   readonly delivered: number;
   readonly filtered: number;
   readonly refused: readonly RefusedRecord[];
+  /** Places in batches that were there, but whose record had been purged. Left out: none. */
+  readonly purged?: number;
 }
 
 export interface RefusedRecord {
@@ -169,6 +177,8 @@ export interface JournalStats {
   readonly freeBytes: number;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;
+  /** Records that purges took. */
+  readonly purgedRecords: number;
   /** Records removed to stay within the quota. */
   readonly reclaimedRecords: number;
   readonly oldestReceivedMs: number | undefined;

@@ -1,5 +1,6 @@
 import type { WireError } from '../../io/thread.ts';
 import type { LentMemory } from './lent-memory.ts';
+import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
 import type { JobKey, JobQuery, JobWithParts, RunChanges, RunCheckpoints, StoredJob } from '../runs.ts';
@@ -44,6 +45,11 @@ export interface WriterCalls {
   /** Looks whether what the reader says of damage is so, and begins a fresh file if it is. True where it did. */
   repair(): boolean;
   receipts(): string[];
+  /** Retention's own calls, each in one transaction, with how long it kept others from writing. */
+  retention<Name extends keyof PurgeDeskCalls>(
+    method: Name,
+    args: Parameters<PurgeDeskCalls[Name]>,
+  ): { readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number };
   runCheckpoints(): RunCheckpoints;
   settle(): void;
   close(): void;
@@ -130,6 +136,8 @@ export type WireRead =
       readonly kind: 'batch';
       readonly firstSeq: number;
       readonly records: number;
+      /** Places whose record was purged: their lines are empty. */
+      readonly absent: number;
       readonly lines: Uint8Array<ArrayBuffer>;
       readonly datasets: Readonly<Record<string, number>>;
       readonly receivedFirstMs: number;
