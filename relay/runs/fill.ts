@@ -1,4 +1,4 @@
-import { BOM_LENGTH } from './page-line.ts';
+import { BOM, BOM_LENGTH } from './page-line.ts';
 import type { Hole, OrderedLine, PageOrder } from './page-order.ts';
 import type { Job } from './job.ts';
 import { settle, type StepLine, type StepStream } from './step-pages.ts';
@@ -72,9 +72,17 @@ function placedLine({ line: { line } }: Left, number: number, offset: number): {
   const withoutBom = line.parts.bom ? line.bytes.subarray(BOM_LENGTH) : line.bytes;
   const bom = offset === 0;
   const ending = line.ending === 'crlf' ? 2 : 1;
+  const length = line.length - (line.parts.bom ? BOM_LENGTH : 0) + (bom ? BOM_LENGTH : 0);
   return {
-    line: { ...line, number, offset, bytes: withoutBom, parts: { ...line.parts, bom } },
-    end: offset + (bom ? BOM_LENGTH : 0) + withoutBom.length + ending,
+    line: {
+      ...line,
+      number,
+      offset,
+      bytes: bom ? Buffer.concat([BOM, withoutBom]) : withoutBom,
+      length,
+      parts: { ...line.parts, bom },
+    },
+    end: offset + length + ending,
   };
 }
 

@@ -318,7 +318,7 @@ export class Job {
   #write(written: JobLine): void {
     const { line, step, stepRecord } = written;
     this.lines++;
-    this.bytes += line.bytes.length + (line.ending === 'crlf' ? 2 : line.ending === 'lf' ? 1 : 0);
+    this.bytes += line.length + (line.ending === 'crlf' ? 2 : line.ending === 'lf' ? 1 : 0);
     if (step !== undefined) {
       step.lines++;
       step.changed = true;

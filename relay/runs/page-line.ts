@@ -15,7 +15,8 @@ export interface LineParts {
   readonly text: Buffer;
 }
 
-export const BOM_LENGTH = 3;
+export const BOM = Buffer.from('\ufeff');
+export const BOM_LENGTH = BOM.length;
 const STAMP_LENGTH = 28;
 const FRACTION_DIGITS = 7;
 const SPACE = 0x20;

@@ -15,6 +15,8 @@ export interface ArrivedLine {
   readonly offset: number | undefined;
   /** Without the ending, with the byte order mark. */
   readonly bytes: Buffer;
+  /** How many bytes it has in its page: `bytes` may have others, where secrets were masked. */
+  readonly length: number;
   /** True where the sender says that nothing ended the line. */
   readonly unended: boolean;
   /** When it was received: by the wall clock, and by a clock that only grows. */
@@ -185,7 +187,7 @@ export class PageOrder {
     if (this.#rawSeq !== undefined && line.seq <= this.#rawSeq) return this.#repeated(true);
     this.#rawSeq = line.seq;
     const last = this.#held.at(-1);
-    const offset = last === undefined ? this.#end : last.offset + last.bytes.length + 1;
+    const offset = last === undefined ? this.#end : last.offset + last.length + 1;
     this.#hold({ ...line, offset }, this.#held.length);
     return true;
   }
@@ -194,7 +196,7 @@ export class PageOrder {
   #addLate(line: Held): boolean {
     const hole = this.#holes.find(([from, to]) => line.offset >= from && line.offset < to);
     if (hole === undefined) return this.#repeated(true);
-    const end = line.offset + line.bytes.length;
+    const end = line.offset + line.length;
     const ending = line.unended ? 'none' : end + 2 === hole[1] ? 'crlf' : end + 1 === hole[1] ? 'lf' : this.#ending;
     const rest: Hole[] = [
       [hole[0], line.offset],
@@ -226,7 +228,7 @@ export class PageOrder {
   #endingOf(line: Held, next: Held | undefined): Ending | undefined {
     if (line.unended) return 'none';
     if (line.offset !== undefined && this.#rawSeq !== undefined) return 'lf';
-    const distance = next === undefined ? 0 : next.offset - line.offset - line.bytes.length;
+    const distance = next === undefined ? 0 : next.offset - line.offset - line.length;
     return distance === 1 ? 'lf' : distance === 2 ? 'crlf' : undefined;
   }
 
@@ -236,10 +238,10 @@ export class PageOrder {
     this.#supposed = ending === undefined;
     const known = ending ?? this.#ending;
     if (known !== 'none') this.#ending = known;
-    this.#content += line.bytes.length - (parts.bom ? BOM_LENGTH : 0);
+    this.#content += line.length - (parts.bom ? BOM_LENGTH : 0);
     if (parts.stamp === undefined) this.#content += this.#lastEnding;
     this.#lastEnding = ENDING_LENGTH[known];
-    this.#end = line.offset + line.bytes.length + this.#lastEnding;
+    this.#end = line.offset + line.length + this.#lastEnding;
     this.lines++;
     return { ...line, number: this.number, ending: known, late: false, parts };
   }

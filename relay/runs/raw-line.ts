@@ -24,6 +24,7 @@ interface RawRecord {
     readonly original_base64?: unknown;
     readonly part?: unknown;
     readonly parts?: unknown;
+    readonly text_bytes?: unknown;
   };
 }
 
@@ -34,6 +35,8 @@ const PART_BYTES_MAX = 64 * 1_048_576;
 export class RawLineReader {
   #parts: Buffer[] = [];
   #partBytes = 0;
+  /** Of the line as its sender wrote it, which secrets that were masked may have changed. */
+  #length = 0;
   #firstPin: Pin | undefined;
 
   /** The line that a record is or completes; undefined where it is no whole line, or none of a runner's. */
@@ -52,6 +55,7 @@ export class RawLineReader {
       seq,
       offset: typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0 ? offset : undefined,
       bytes,
+      length: this.#length,
       unended: record.github?.line?.ending === 'none',
       receivedMs: Date.parse(textOf(record.event?.created) ?? '') || 0,
       sinceMs,
@@ -67,16 +71,22 @@ export class RawLineReader {
     const base64 = textOf(record.spillway?.original_base64);
     const text = base64 === undefined ? textOf(record.message) : undefined;
     const bytes = base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64');
-    const { part, parts } = record.spillway ?? {};
-    if (typeof part !== 'number' || typeof parts !== 'number') return bytes;
+    const { part, parts, text_bytes: textBytes } = record.spillway ?? {};
+    const length = typeof textBytes === 'number' ? textBytes : bytes.length;
+    if (typeof part !== 'number' || typeof parts !== 'number') {
+      this.#length = length;
+      return bytes;
+    }
     if (part === 1) {
       this.#parts = [];
       this.#partBytes = 0;
+      this.#length = 0;
       // Until the line is whole, its first piece must stay in the journal.
       if (this.#firstPin !== undefined) this.#firstPin.held--;
       this.#firstPin = pin;
       if (pin !== undefined) pin.held++;
     }
+    this.#length += length;
     this.#partBytes += bytes.length;
     if (this.#partBytes <= PART_BYTES_MAX) this.#parts.push(bytes);
     if (part < parts) return undefined;

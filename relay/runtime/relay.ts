@@ -98,9 +98,7 @@ export class Relay {
       freeBytesMin: config.journal.min_free_bytes,
       nextSeq: () => journal.nextSeq,
     });
-    const isDatasetStored = (dataset: string): boolean => isStored(config.store, dataset);
-    if (config.runs.enabled)
-      this.runs = new Runs(config.runs, { ...world, journal, sink: this.#acceptor, isStored: isDatasetStored });
+    if (config.runs.enabled) this.runs = new Runs(config, { ...world, journal, sink: this.#acceptor });
     this.retention = new RetentionService(config.retention, {
       journal,
       clock: world.clock,

@@ -1,7 +1,8 @@
-import type { RunsOptions } from '../config/runs-options.ts';
+import { isStored, type Config } from '../config/config.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { JobVerdict } from '../journal/runs.ts';
+import type { Dataset } from '../record/recorder.ts';
 import { JOB_DATASET, LINE_DATASET, PAGE_DATASET, WORKER_DATASET, type RunnerDatasets } from '../record/runner-file.ts';
 import { RUNS_CURSOR, RunsConsumer, type ConsumerEvents, type LineSink } from '../runs/consumer.ts';
 import type { Job } from '../runs/job.ts';
@@ -13,7 +14,6 @@ export interface RunsWorld {
   readonly sink: LineSink;
   readonly clock: Clock;
   readonly log: Log;
-  readonly isStored: (dataset: string) => boolean;
 }
 
 /** What the lines of runners' files are stored as: kept only until they were put together. */
@@ -31,8 +31,9 @@ export class Runs implements ConsumerEvents {
   reliefs = 0;
   readonly #log: Log;
 
-  constructor(options: RunsOptions, { journal, sink, clock, log, isStored }: RunsWorld) {
+  constructor({ runs: options, store }: Config, { journal, sink, clock, log }: RunsWorld) {
     this.#log = log;
+    const dataset = (name: string): Dataset => ({ name, stored: isStored(store, name) });
     this.consumer = new RunsConsumer({
       journal,
       sink,
@@ -47,8 +48,8 @@ export class Runs implements ConsumerEvents {
         heldBytesMax: options.held_bytes_max,
         jobsMax: options.jobs_max,
       },
-      lines: { name: LINE_DATASET, stored: isStored(LINE_DATASET) },
-      summaries: { name: JOB_DATASET, stored: isStored(JOB_DATASET) },
+      lines: dataset(LINE_DATASET),
+      summaries: dataset(JOB_DATASET),
     });
   }
 

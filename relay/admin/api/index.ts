@@ -6,6 +6,7 @@ import { endpointRoutes } from './endpoints.ts';
 import { holdRoutes } from './holds.ts';
 import { relayRoutes } from './relay.ts';
 import { retentionRoutes } from './retention.ts';
+import { runRoutes } from './runs.ts';
 import { searchRoutes } from './search.ts';
 import { sessionRoutes } from './session.ts';
 import { settingsRoutes } from './settings.ts';
@@ -16,6 +17,7 @@ import { tokenRoutes } from './tokens.ts';
 export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
   for (const family of [
     relayRoutes,
+    runRoutes,
     alertRoutes,
     endpointRoutes,
     deadLetterRoutes,
