@@ -8,6 +8,7 @@ import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { JournalLimits, PurgeableJournal } from '../journal/journal.ts';
 import { SqliteJournal } from '../journal/sqlite/client.ts';
+import type { RetentionWorld } from '../retention/contract.ts';
 import { RetentionService } from '../retention/service.ts';
 import { Searches } from '../query/searches.ts';
 import type { Log } from '../telemetry/logger.ts';
@@ -37,8 +38,6 @@ const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
-/** What endpoints that keep up may take to get what came last, the chain's last anchor among it. */
-const LAST_DELIVERY_MS = 500;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -96,11 +95,8 @@ export class Relay {
       datasetName: (dataset) => this.filters.datasetName(dataset),
     });
     this.#endpoints = new Endpoints({ ...world, journal, events });
-    this.retention = new RetentionService(config.retention, {
-      ...world,
-      journal,
-      tell: (...told) => this.ownRecords.tell(...told),
-    });
+    const tell: RetentionWorld['tell'] = (...told) => this.ownRecords.tell(...told);
+    this.retention = new RetentionService(config.retention, { ...world, journal, tell });
     this.searches = new Searches({
       clock: world.clock,
       directory: config.data_dir,
@@ -237,7 +233,7 @@ export class Relay {
     await this.#within(left(), this.searches.close(), 'a search');
     await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     await this.#within(left(), this.retention.close(), 'a purge');
-    await this.#endpoints.deliverLast(Math.min(left(), LAST_DELIVERY_MS));
+    await this.#endpoints.deliverLast(left());
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
