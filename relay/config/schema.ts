@@ -56,6 +56,13 @@ export const deliveryOptions = z.strictObject({
     .max(604_800_000)
     .default(1_800_000)
     .describe('How often the log repeats that an endpoint is still down.'),
+  drain: z
+    .enum(['interleave', 'in_order'])
+    .default('interleave')
+    .describe(
+      'How a backlog is worked off. `interleave`: it goes first, but where it takes longer than 30 s, new records are sent beside it, ' +
+        'in turns. `in_order`: nothing new is sent before all that is older.',
+    ),
   drain_records_per_s_max: z
     .int()
     .min(0)

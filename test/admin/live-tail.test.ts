@@ -49,7 +49,8 @@ class Watcher {
 
   static async open(query: string): Promise<Watcher> {
     const watcher = new Watcher(query);
-    await vi.waitFor(() => expect(watcher.frames[0]).toMatchObject({ type: 'following' }));
+    // The first one to watch has the parts loaded that watching needs.
+    await vi.waitFor(() => expect(watcher.frames[0]).toMatchObject({ type: 'following' }), { timeout: 10_000 });
     return watcher;
   }
 

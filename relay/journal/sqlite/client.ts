@@ -25,7 +25,7 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
-import { joinProgress } from './progress.ts';
+import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
