@@ -6,7 +6,7 @@ import { campaign, type CampaignOptions } from './harness/campaign.ts';
 // a stand-in for Fluent Bit and a real relay, each a process; the truth is what the simulator wrote. The long form is npm run test:runner.
 const short = {
   jobs: 4,
-  installations: 2,
+  installations: 4,
   durationMs: 8_000,
   jobMs: 4_000,
   linesPerSecond: 100,

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Archive } from '../../../relay/journal/archive.ts';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
 import type { Deletion } from '../runner/upload-queue.ts';
 import type { ChunkFormat } from '../tailer/chunk.ts';
@@ -55,6 +56,7 @@ export interface CampaignResult {
 /** As long as a pod's preStop may take. */
 const GRACE_MS = 25_000;
 const SETTLE_MS = 120_000;
+const UNFINISHED_MS = 15_000;
 const STARVED_NICE = 10;
 const BUSY_LOOPS = 4;
 
@@ -74,7 +76,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
   onStep(`${simulator.jobsDone} jobs are over`);
   const left = await edge.drain(GRACE_MS);
   onStep(left === undefined ? 'everything kept was delivered' : `left when the time was up: ${left}`);
-  await settled(relay);
+  await settled(relay, options);
   onStep('the relay has forwarded what it has');
   const report = edge.report();
   await stack.disposeAsync();
@@ -106,6 +108,8 @@ function relayConfig(http: number, forward: number, admin: number): object {
     },
     endpoints: { files: { type: 'file', path: './forwarded.ndjson' } },
     journal: { min_free_bytes: 0 },
+    // So that jobs that nobody ends are found dead within the time there is.
+    runs: { unfinished_warning_ms: UNFINISHED_MS },
     admin: { listen: `127.0.0.1:${admin}` },
   };
 }
@@ -146,13 +150,23 @@ async function trouble(relay: RelayProcess, { durationMs, kills, awayMs, onStep 
   onStep('the relay is back');
 }
 
-/** Until nobody is owed anything, for a few seconds on end. */
-async function settled(relay: RelayProcess): Promise<void> {
+/** Until nobody is owed anything, and the jobs that ended are known to have, for a few seconds on end. */
+async function settled(relay: RelayProcess, { killOneIn, workerLogs }: CampaignOptions): Promise<void> {
   const untilMs = performance.now() + SETTLE_MS;
+  let before = -1;
   for (let quiet = 0; quiet < 5 && performance.now() < untilMs; quiet++) {
     await sleep(1_000);
-    if (relay.backlog() > 0) quiet = -1;
+    const running = runningJobs(relay);
+    // Of a worker that was killed nobody says so: its job ends with its runner's next one, or when it was silent for long.
+    const mayRun = killOneIn > 0 || !workerLogs;
+    if (relay.backlog('files') > 0 || running !== before || (running > 0 && !mayRun)) quiet = -1;
+    before = running;
   }
+}
+
+function runningJobs(relay: RelayProcess): number {
+  using archive = new Archive(relay.dataFolder);
+  return archive.jobs({ state: 'running', limit: 10_000 }).length;
 }
 
 function busyLoops(): AsyncDisposable {

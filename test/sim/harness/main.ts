@@ -7,9 +7,6 @@ import { deletions } from '../runner/upload-queue.ts';
 import { campaign } from './campaign.ts';
 import { layouts } from './edge.ts';
 
-/** A keeper is a process; the reference machine has two cores. */
-const INSTALLATIONS_MAX = 8;
-
 const { values } = parseArgs({
   options: {
     jobs: { type: 'string', default: '40' },
@@ -46,7 +43,7 @@ const startedMs = Date.now();
 const result = await campaign({
   folder,
   jobs: Number(values.jobs),
-  installations: Number(values.installations ?? Math.min(Number(values.jobs), INSTALLATIONS_MAX)),
+  installations: Number(values.installations ?? values.jobs),
   durationMs: Number(values.minutes) * 60_000,
   jobMs: Number(values['job-seconds']) * 1_000,
   linesPerSecond: Number(values['lines-per-second']),
