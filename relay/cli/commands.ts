@@ -11,6 +11,7 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).checkCommand,
   status: async () => (await import('./status.ts')).statusCommand,
   tail: async () => (await import('./tail.ts')).tailCommand,
+  transcript: async () => (await import('./transcript.ts')).transcriptCommand,
   export: async () => (await import('./export.ts')).exportCommand,
   replay: async () => (await import('./replay.ts')).replayCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,

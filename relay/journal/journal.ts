@@ -1,4 +1,4 @@
-import type { Batch, BuiltBatch } from '../record/batch.ts';
+import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
 import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
 
 /**
@@ -28,6 +28,13 @@ export interface Journal {
    * for a batch that cannot be read: it has then been set aside and counted, and the next call goes on after it.
    */
   read(fromSeq: number): Promise<Batch | undefined>;
+  /** The batch that a place is in, by itself; undefined where it has gone. Rejects as `read` does. */
+  readOne(seq: number): Promise<Batch | undefined>;
+  /**
+   * Where the batches begin that may hold a record of a stream, such as `job:…`: from the one that `fromSeq` is in up to `endSeq`, in
+   * order, so many at most. What is not listed holds none.
+   */
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
 

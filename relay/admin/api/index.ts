@@ -4,6 +4,7 @@ import { alertRoutes } from './alerts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { relayRoutes } from './relay.ts';
+import { runRoutes } from './runs.ts';
 import { sessionRoutes } from './session.ts';
 import { settingsRoutes } from './settings.ts';
 import { tokenRoutes } from './tokens.ts';
@@ -12,6 +13,7 @@ import { tokenRoutes } from './tokens.ts';
 export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
   for (const family of [
     relayRoutes,
+    runRoutes,
     alertRoutes,
     endpointRoutes,
     deadLetterRoutes,

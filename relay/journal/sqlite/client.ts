@@ -1,7 +1,7 @@
 import { RelayError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
 import { Thread, wireError } from '../../io/thread.ts';
-import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
+import { endSeq, type Batch, type BuiltBatch, type StreamName } from '../../record/batch.ts';
 import {
   isInternalCursor,
   type Cursor,
@@ -126,6 +126,17 @@ export class SqliteJournal implements Journal {
     if (first === undefined) return undefined;
     this.#ahead.keep(rest);
     return this.#give(first);
+  }
+
+  async readOne(seq: number): Promise<Batch | undefined> {
+    const thread = this.#readingThread();
+    const borrower = this.#borrower;
+    const [found] = await thread.call('read', seq, seq + 1, 1);
+    return found === undefined ? undefined : this.#give(borrowed(found, thread, borrower));
+  }
+
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]> {
+    return this.#ask((reader) => reader.call('streamPlaces', stream, fromSeq, endSeq, limit));
   }
 
   onCommit(listener: (endSeq: number) => void): () => void {
