@@ -12,6 +12,7 @@ import { compareForwarded, type ForwardedFigures } from './forwarded.ts';
 import { Installation } from './installation.ts';
 import { compareJobs, type JobFigures } from './jobs.ts';
 import { SimulatorProcess } from './simulator-process.ts';
+import { compareTranscripts, type TranscriptFigures } from './transcripts.ts';
 import { readTruth } from './truth-index.ts';
 
 export interface CampaignOptions {
@@ -48,6 +49,7 @@ export interface CampaignResult {
   readonly jobs: number;
   readonly forwarded: ForwardedFigures;
   readonly tables: JobFigures;
+  readonly transcripts: TranscriptFigures | undefined;
   readonly edge: Record<string, unknown>;
   /** What was not delivered when the time of the preStop was up. */
   readonly left: string | undefined;
@@ -85,6 +87,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     jobs: truth.length,
     forwarded: await compareForwarded(join(relay.folder, 'forwarded.ndjson'), truth),
     tables: compareJobs(relay.dataFolder, truth),
+    transcripts: options.workerLogs ? await compareTranscripts(relay.folder, truth) : undefined,
     edge: report,
     left,
   };

@@ -64,10 +64,9 @@ export async function startStandIn(options: StandInOptions): Promise<Edge> {
   };
 }
 
-function startTailer({ kept, sidecar }: Installation, index: number, options: StandInOptions): Tailer {
+function startTailer({ kept, sidecar, name: pod }: Installation, index: number, options: StandInOptions): Tailer {
   const { format, port, seed, intervalMs, layout, workerLogs } = options;
   const unended = join(kept, 'unended');
-  const pod = `runner-${index + 1}`;
   const tailer = new Tailer({
     folders: [kept, unended],
     skipEmptyIn: [unended],
