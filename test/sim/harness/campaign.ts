@@ -167,7 +167,8 @@ async function settled(relay: RelayProcess, { killOneIn, workerLogs }: CampaignO
   }
 }
 
-function runningJobs(relay: RelayProcess): number {
+/** Jobs that are not known to have ended. */
+export function runningJobs(relay: RelayProcess): number {
   using archive = new Archive(relay.dataFolder);
   return archive.jobs({ state: 'running', limit: 10_000 }).length;
 }

@@ -44,7 +44,8 @@ function endsAnyhow(printed: Buffer, written: Buffer): boolean {
   return printed.subarray(0, written.length).equals(written) && printed.length - written.length <= 1;
 }
 
-async function transcript(folder: string, { job }: IndexedJob): Promise<{ printed: Buffer; errors: string }> {
+/** What `spillway transcript` prints of a job, with the relay's config in `folder`. */
+export async function transcript(folder: string, { job }: IndexedJob): Promise<{ printed: Buffer; errors: string }> {
   const pieces: Buffer[] = [];
   let errors = '';
   const context: CommandContext = {
