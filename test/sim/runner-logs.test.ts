@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { campaign, type CampaignOptions } from './harness/campaign.ts';
 
-// Goal: what a job printed is what an endpoint and a transcript have, whatever happened on the way. Method: simulated runners, real keepers,
-// a stand-in for Fluent Bit and a real relay, each a process; the truth is what the simulator wrote. The long form is npm run test:runner.
+// Goal: what a job printed is what an endpoint and a transcript have, whatever happened on the way. Method: simulated runners, real
+// keepers, a stand-in for Fluent Bit and a real relay, each a process; the truth is what the simulator wrote. The long form is npm run
+// test:runner.
 const short = {
   jobs: 4,
   installations: 4,

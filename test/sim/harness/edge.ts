@@ -24,8 +24,8 @@ export interface StandInOptions {
   /** How often it looks for new files, and sends what it has read. */
   readonly intervalMs: number;
   /**
-   * How installations are told apart. `machines`: each has paths of its own. `pods`: all have the same paths, each its own address. `gateway`:
-   * the same paths and one address, so that only what the plugin adds tells them apart.
+   * How installations are told apart. `machines`: each has paths of its own. `pods`: all have the same paths, each its own address.
+   * `gateway`: the same paths and one address, so that only what the plugin adds tells them apart.
    */
   readonly layout: Layout;
   /** False: nobody reads them, so nobody knows whose the pages are. */

@@ -1,4 +1,6 @@
-/** `npm run test:runner -- --jobs 40 --minutes 10`: runner logs from the page file to the endpoint, and the proof that nothing is missing. */
+/**
+ * `npm run test:runner -- --jobs 40 --minutes 10`: runner logs from the page file to the endpoint, and the proof that nothing is missing.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
