@@ -10,7 +10,7 @@ import type { IndexedJob } from './truth-index.ts';
 export interface TranscriptFigures {
   /** Jobs whose transcript is byte for byte what the runner wrote. */
   same: number;
-  /** Of workers that were killed: without a last line that had no end, or with it. */
+  /** Of workers that were killed: without a last line that had no end, or with what only a step's page has of the end. */
   sameButForTheEnd: number;
   different: number;
   readonly examples: string[];
@@ -26,7 +26,7 @@ export async function compareTranscripts(folder: string, truth: readonly Indexed
     const written = Buffer.concat([...indexed.pages.values()].map(({ bytes }) => bytes));
     const rest = written.subarray(indexed.bytes.length);
     if (printed.equals(indexed.bytes)) figures[rest.length === 0 ? 'same' : 'sameButForTheEnd']++;
-    else if (endsAnyhow(printed, written)) figures.sameButForTheEnd++;
+    else if (endsAnyhow(printed, indexed)) figures.sameButForTheEnd++;
     else {
       figures.different++;
       const { timeline, jobName } = indexed.job;
@@ -39,9 +39,9 @@ export async function compareTranscripts(folder: string, truth: readonly Indexed
   return figures;
 }
 
-/** Everything that was written, perhaps with a line end after it that was not. */
-function endsAnyhow(printed: Buffer, written: Buffer): boolean {
-  return printed.subarray(0, written.length).equals(written) && printed.length - written.length <= 1;
+/** Everything that the job page has in lines, and more. */
+function endsAnyhow(printed: Buffer, { job, bytes }: IndexedJob): boolean {
+  return job.conclusion === 'killed' && printed.subarray(0, bytes.length).equals(bytes);
 }
 
 /** What `spillway transcript` prints of a job, with the relay's config in `folder`. */
