@@ -66,7 +66,7 @@ const BUSY_LOOPS = 4;
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
   const { folder, onStep } = options;
   const [http = 0, forward = 0, admin = 0] = await freePorts(3);
-  const relay = new RelayProcess(join(folder, 'relay'), relayConfig(http, forward, admin));
+  const relay = new RelayProcess(join(folder, 'relay'), relayConfig(http, forward, admin, options.pageBytes));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => relay.stop());
   await relay.start();
@@ -102,7 +102,7 @@ function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
   return startStandIn({ installations, format, port, seed, nice, intervalMs: 1_000, layout, workerLogs });
 }
 
-function relayConfig(http: number, forward: number, admin: number): object {
+function relayConfig(http: number, forward: number, admin: number, pageBytes: number): object {
   return {
     data_dir: './data',
     inputs: {
@@ -112,7 +112,7 @@ function relayConfig(http: number, forward: number, admin: number): object {
     endpoints: { files: { type: 'file', path: './forwarded.ndjson' } },
     journal: { min_free_bytes: 0 },
     // So that jobs that nobody ends are found dead within the time there is.
-    runs: { unfinished_warning_ms: UNFINISHED_MS },
+    runs: { unfinished_warning_ms: UNFINISHED_MS, page_bytes: pageBytes },
     admin: { listen: `127.0.0.1:${admin}` },
   };
 }
