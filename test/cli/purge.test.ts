@@ -9,8 +9,7 @@ import { AdminHarness } from '../support/admin-harness.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 
 // One relay serves all tests, in order: records of two hosts, of which rules by the hour can take nothing yet; so a purge takes
-// nothing here,
-// and what it takes is tested where time can be set.
+// nothing here, and what it takes is tested where time can be set.
 
 const commands = [purgeCommand, holdCommand, verifyCommand, doctorCommand];
 const config = {

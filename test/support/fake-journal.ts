@@ -7,7 +7,7 @@ import type {
   Progress,
   RefusedRecord,
 } from '../../relay/journal/journal.ts';
-import type { JobWithParts, RunCheckpoints, StoredJob } from '../../relay/journal/runs.ts';
+import type { JobCheckpoint, JobWithParts, RunCheckpoints, StoredJob } from '../../relay/journal/runs.ts';
 import { endSeq, type Batch, type BuiltBatch } from '../../relay/record/batch.ts';
 
 interface StoredBatch {
@@ -226,7 +226,11 @@ export class FakeJournal implements Journal {
     return undefined;
   }
 
-  async jobOfPage(): Promise<JobWithParts | undefined> {
+  async jobCheckpoint(): Promise<JobCheckpoint | undefined> {
+    return undefined;
+  }
+
+  async pageCheckpoint(): Promise<JobCheckpoint | undefined> {
     return undefined;
   }
 

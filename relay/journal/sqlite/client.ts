@@ -13,7 +13,7 @@ import {
   type Progress,
   type PurgeableJournal,
 } from '../journal.ts';
-import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
+import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type {
   DamagedRange,
   FromWriter,
@@ -211,8 +211,12 @@ export class SqliteJournal implements PurgeableJournal {
     return this.#ask((reader) => reader.call('job', key));
   }
 
-  jobOfPage(timeline: string, record: string): Promise<JobWithParts | undefined> {
-    return this.#ask((reader) => reader.call('jobOfPage', timeline, record));
+  jobCheckpoint(key: JobKey): Promise<JobCheckpoint | undefined> {
+    return this.#ask((reader) => reader.call('jobCheckpoint', key));
+  }
+
+  pageCheckpoint(query: PageQuery): Promise<JobCheckpoint | undefined> {
+    return this.#ask((reader) => reader.call('pageCheckpoint', query));
   }
 
   runCheckpoints(): Promise<RunCheckpoints> {

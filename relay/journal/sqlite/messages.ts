@@ -3,7 +3,16 @@ import type { LentMemory } from './lent-memory.ts';
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
-import type { JobKey, JobQuery, JobWithParts, RunChanges, RunCheckpoints, StoredJob } from '../runs.ts';
+import type {
+  JobCheckpoint,
+  PageQuery,
+  JobKey,
+  JobQuery,
+  JobWithParts,
+  RunChanges,
+  RunCheckpoints,
+  StoredJob,
+} from '../runs.ts';
 
 /** What passes between the main thread and the journal's threads. Batches pass as shared memory: nothing is copied. */
 
@@ -126,7 +135,8 @@ export interface ReaderCalls {
   streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[];
   jobs(query: JobQuery): StoredJob[];
   job(key: JobKey): JobWithParts | undefined;
-  jobOfPage(timeline: string, record: string): JobWithParts | undefined;
+  jobCheckpoint(key: JobKey): JobCheckpoint | undefined;
+  pageCheckpoint(query: PageQuery): JobCheckpoint | undefined;
   runCheckpoints(): RunCheckpoints;
   close(): void;
 }
