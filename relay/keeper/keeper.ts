@@ -109,6 +109,7 @@ export class Keeper {
       ready = true;
       await sleep(this.#clock, this.#isWatched ? scanMs : Math.min(scanMs, UNWATCHED_SCAN_MS), signal);
     }
+    await this.pass(undefined);
   }
 
   /**
@@ -158,8 +159,7 @@ export class Keeper {
 
   /** Keeps the file of this name, unless it is kept already. */
   #see(folder: OpenFolder, name: string, created: boolean): void {
-    if (created) this.#refusals.forget(name);
-    if (this.#refusals.holds(name)) return;
+    if (!created && this.#refusals.holds(name)) return;
     const known = this.#kept.named(name);
     if (known !== undefined && !(created && this.#isAnother(folder, name))) return;
     if (this.#kept.count >= this.#options.filesMax || this.#diskBytes >= this.#options.bytesMax)
