@@ -98,7 +98,13 @@ export const keepCommand = defineCommand({
       );
       await keeper.run(signal, () => log.info('ready', { diag: diagFolder, kept: keptFolder }));
       if (drainMs === 0) return 0;
-      const drained = await drain({ clock, timeoutMs: drainMs, fluentBit, look: () => keeper.pass(UNENDED_MS) });
+      const drained = await drain({
+        clock,
+        timeoutMs: drainMs,
+        fluentBit,
+        quietMs: 0,
+        look: () => keeper.pass(UNENDED_MS),
+      });
       if (drained.delivered) log.info(describeDrain(drained));
       else log.error(describeDrain(drained));
       return drained.delivered ? 0 : 1;

@@ -20,7 +20,13 @@ function run(
   look: () => typeof nothing = () => nothing,
   timeoutMs = 10_000,
 ): Promise<Drained> {
-  return drain({ clock, timeoutMs, fluentBit: fluentBit.url, look: async () => look() });
+  return drain({
+    clock,
+    timeoutMs,
+    fluentBit: fluentBit.url,
+    quietMs: 0,
+    look: async () => ({ left: look(), keptBytes: 0 }),
+  });
 }
 
 test('it is over when everything was read and as much was sent', async () => {
@@ -43,6 +49,26 @@ test('what is read later is waited for', async () => {
 
   expect(drained.delivered).toBe(true);
   expect(looks).toBeGreaterThan(10);
+});
+
+test('with a quiet time it is not over while something comes, though it is read at once', async () => {
+  await using fluentBit = await FluentBitStandIn.start();
+  let keptBytes = 0;
+  const startedMs = clock.monotonicMs();
+
+  const drained = await drain({
+    clock,
+    timeoutMs: 60_000,
+    fluentBit: fluentBit.url,
+    quietMs: 4_000,
+    look: async () => {
+      if (clock.monotonicMs() - startedMs < 8_000) keptBytes++;
+      return { left: nothing, keptBytes };
+    },
+  });
+
+  expect(drained.delivered).toBe(true);
+  expect(drained.waitedMs).toBeGreaterThanOrEqual(11_000);
 });
 
 test('what is not sent when the time is up is told', async () => {
@@ -105,7 +131,8 @@ test('neither is one that answers with an error, or never', async () => {
     clock,
     timeoutMs: 1_000,
     fluentBit: new URL(`http://127.0.0.1:${port}`),
-    look: async () => nothing,
+    quietMs: 0,
+    look: async () => ({ left: nothing, keptBytes: 0 }),
   });
 
   expect(failing.problem).toContain('answered 500');
