@@ -9,7 +9,8 @@ import type {
 } from '../component/input.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Dataset, Flag } from '../record/recorder.ts';
+import type { Flag } from '../record/recorder.ts';
+import type { Datasets } from './datasets.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
 
@@ -43,9 +44,7 @@ export interface InputWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly isStored: (dataset: string) => boolean;
-  /** The name under which a dataset is kept. */
-  readonly datasetName: (dataset: string) => string;
+  readonly datasets: Pick<Datasets, 'of'>;
 }
 
 /** One configured input at work. */
@@ -81,7 +80,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
-    dataset: (dataset): Dataset => ({ name: world.datasetName(dataset), stored: world.isStored(dataset) }),
+    dataset: (dataset) => world.datasets.of(dataset),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {
         counters.repeats++;
