@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -26,6 +26,7 @@ import { sendHarborError } from './harbor/errors.ts';
 import { isHarborPath } from './harbor/harbor-route.ts';
 import { HostRule } from './host-rule.ts';
 import { HttpError } from './http-error.ts';
+import { LiveTail } from './live-tail.ts';
 import type { Operation } from './route.ts';
 import { Sessions } from './sessions.ts';
 import type { TokenFile } from './tokens.ts';
@@ -76,6 +77,7 @@ export class AdminServer {
   readonly #control: Server;
   readonly #hostRule: HostRule;
   readonly #access: Access;
+  readonly #liveTail: LiveTail;
   readonly #socketPath: string;
   readonly #routes: Route[] = [];
 
@@ -92,9 +94,9 @@ export class AdminServer {
     this.#app = app;
     this.#socketPath = join(options.dataFolder, CONTROL_SOCKET);
     this.#control = createServer((request, response) => {
-      fromControlSocket.add(request.socket);
       app.routing(request, response);
     });
+    this.#control.on('connection', (socket) => fromControlSocket.add(socket));
     this.#hostRule = new HostRule(options.listen, options.hosts);
     const context: AdminContext = { ...options, sessions: new Sessions(options) };
     this.#access = new Access(context);
@@ -112,6 +114,9 @@ export class AdminServer {
       return reply.status(404).send({ code: 'REQUEST_INVALID', message });
     });
     tolerateEmptyBodies(app);
+    this.#liveTail = new LiveTail(context, (request) => this.#mayWatch(request));
+    for (const server of [app.server, this.#control])
+      server.on('upgrade', (request, socket, head) => this.#liveTail.upgrade(request, socket, head));
     healthRoutes(app, context);
     apiRoutes(app, context);
     consoleRoutes(app, tls !== undefined);
@@ -143,6 +148,7 @@ export class AdminServer {
   async stop(): Promise<void> {
     this.#control.close();
     this.#control.closeAllConnections();
+    this.#liveTail.close();
     await this.#app.close();
   }
 
@@ -183,6 +189,15 @@ export class AdminServer {
         : this.#access.require(request, operation.role);
   }
 
+  /** Throws where a WebSocket may not be opened. Any page may ask a browser to, so it is taken for a request that changes something. */
+  #mayWatch(request: IncomingMessage): void {
+    if (fromControlSocket.has(request.socket)) return;
+    const misdirected = this.#hostRule.refusal({ method: 'POST', headers: request.headers });
+    if (misdirected !== undefined) throw new HttpError(421, misdirected);
+    const { headers, method = 'GET', socket } = request;
+    this.#access.require({ headers, method, ip: socket.remoteAddress ?? '' }, 'viewer');
+  }
+
   #audit(request: FastifyRequest, reply: FastifyReply): void {
     const entry = auditOf(request, reply);
     if (entry !== undefined) this.#options.relay.ownRecords.audit(entry);
@@ -204,7 +219,7 @@ function tolerateEmptyBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
-    else parse(request, body.toString(), done);
+    else void parse(request, body.toString(), done);
   });
 }
 

@@ -70,7 +70,8 @@ export function withHarborSettings(config: Config, { outputs }: Pick<Registry, '
     definition,
     // Harbor’s own receivers read lines.
     options: definition.options.parse({ url: target.url, framing: 'lf' }),
-    delivery: deliveryOptions.parse({ match: { 'event.dataset': HARBOR_DATASET } }),
+    // As Harbor does, it forwards what comes from now on.
+    delivery: deliveryOptions.parse({ match: { 'event.dataset': HARBOR_DATASET }, start_at: 'end' }),
   };
   return { ...config, store, endpoints: [...config.endpoints, endpoint] };
 }

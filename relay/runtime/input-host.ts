@@ -11,6 +11,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Flag } from '../record/recorder.ts';
 import type { Datasets } from './datasets.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
 
@@ -45,6 +46,8 @@ export interface InputWorld {
   readonly random: Random;
   readonly log: Log;
   readonly datasets: Pick<Datasets, 'of'>;
+  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
+  readonly runner: RunnerDatasets | undefined;
 }
 
 /** One configured input at work. */
@@ -81,6 +84,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     counters,
     recorder: acceptor.recorder,
     dataset: (dataset) => world.datasets.of(dataset),
+    runner: world.runner,
     accept: (write, key) =>
       acceptor.accept(write, key, () => {
         counters.repeats++;

@@ -92,7 +92,7 @@ function rounds(options: unknown, lines: readonly string[]): () => number {
     keepOriginal: false,
     zone: zoneOffset('UTC')!,
     harbor: { detect: 'by_program', silence_warning_ms: 0, skew_ms: 300_000 },
-    heardHarbor() {},
+    heardHarbor: () => {},
   });
   const peer = records.peer('10.1.2.3');
   return () => {

@@ -1,3 +1,4 @@
+import { Thread, type Calls } from '../../io/thread.ts';
 import type {
   Certificate,
   Hold,
@@ -11,7 +12,6 @@ import type {
 } from '../retention-store.ts';
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { PurgerCalls, PurgerOptions } from './purge/purger.ts';
-import { Thread, type Calls } from '../../io/thread.ts';
 import { startWorker } from './start-worker.ts';
 
 /** Has the journal's writer do one of retention's calls. */

@@ -15,6 +15,8 @@ export class Taker {
   readonly #putAbsent: Statement;
   readonly #putItem: Statement;
   readonly #cursors: Statement;
+  readonly #putStreams: Statement;
+  readonly #putBatchStreams: Statement;
 
   constructor(database: Sqlite, gaps: Gaps) {
     this.#gaps = gaps;
@@ -27,6 +29,11 @@ export class Taker {
     this.#putItem = database.prepare(
       `INSERT INTO purge_item (first_seq, run_id, records, taken, merged, content_before, content_after, link_before, link_after)
        VALUES (@first_seq, @run_id, @records, @taken, @merged, @content_before, @content_after, @link_before, @link_after)`,
+    );
+    this.#putStreams = database.prepare('INSERT OR IGNORE INTO stream (name) SELECT value FROM json_each(?)');
+    this.#putBatchStreams = database.prepare(
+      `INSERT OR IGNORE INTO batch_stream (stream_id, first_seq)
+       SELECT id, @seq FROM stream WHERE name IN (SELECT value FROM json_each(@streams))`,
     );
     this.#cursors = database.prepare('SELECT endpoint, seq FROM cursor');
   }
@@ -75,6 +82,11 @@ export class Taker {
     if (rewritten === undefined) {
       this.#gaps.remove(row, 'purge');
       return;
+    }
+    if (row.hash_of === 'lines' && row.members === null) {
+      // It would have come into the index when it was merged; that does not happen any more.
+      this.#putStreams.run(row.streams);
+      this.#putBatchStreams.run({ seq: row.first_seq, streams: row.streams });
     }
     const { payload, encoding, lineBytes, datasets, contentAfter, absent } = rewritten;
     const changed = {
