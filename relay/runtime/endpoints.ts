@@ -8,6 +8,7 @@ import type { Workplace } from './changeover.ts';
 /** How long an endpoint that changes may take to have what is under way answered. */
 const CHANGE_STOP_MS = 5_000;
 
+const LAST_DELIVERY_MS = 500;
 const LAST_DELIVERY_LOOK_MS = 10;
 
 /** The endpoints at work, and what becomes of their cursors when they go. */
@@ -68,10 +69,10 @@ export class Endpoints implements Workplace<ConfiguredEndpoint> {
     await Promise.allSettled([...this.#running.values()].map((endpoint) => endpoint.stop(deadlineMs)));
   }
 
-  /** Waits until those that keep up have what came last, or so long has passed. */
+  /** Waits a moment until those that keep up have what came last, the chain's last anchor among it. */
   async deliverLast(deadlineMs: number): Promise<void> {
     const { clock } = this.#world;
-    const until = clock.monotonicMs() + deadlineMs;
+    const until = clock.monotonicMs() + Math.min(LAST_DELIVERY_MS, deadlineMs);
     const behind = ({ dispatcher }: Endpoint): boolean =>
       dispatcher.health.state.name === 'up' && !dispatcher.paused && !dispatcher.idle;
     while ([...this.#running.values()].some(behind) && clock.monotonicMs() < until)

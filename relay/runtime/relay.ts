@@ -39,8 +39,6 @@ const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
 const RUNS_STOP_MS = 2_000;
-/** What endpoints that keep up may take to get what came last, the chain's last anchor among it. */
-const LAST_DELIVERY_MS = 500;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -232,7 +230,7 @@ export class Relay {
     if (this.runs !== undefined)
       await within(this.#world, Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
     await within(this.#world, left(), this.retention.close(), 'a purge');
-    await this.#endpoints.deliverLast(Math.min(left(), LAST_DELIVERY_MS));
+    await this.#endpoints.deliverLast(left());
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
