@@ -20,6 +20,14 @@ if (major < needed[0]! || (major === needed[0] && minor < needed[1]!)) {
 } else {
   // Stays where the command's promise is never settled: then the process ends without a word, and must not look well.
   process.exitCode = 1;
+  // What Node makes of the built program is kept beside it, where that may be written to, so that the next start is quicker. Not in Node's
+  // own place for it: that is a folder below /tmp, which others may have made before us.
+  if (import.meta.url.endsWith('.js')) {
+    const folder = new URL('./.compile-cache', import.meta.url);
+    process
+      .getBuiltinModule('node:module')
+      .enableCompileCache(process.getBuiltinModule('node:url').fileURLToPath(folder));
+  }
   import('./cli/commands.ts').then(start, (error: unknown) => {
     process.stderr.write(
       'spillway cannot be loaded: ' + String(error) + '\nIs it installed and built? See README.md.\n',

@@ -223,10 +223,11 @@ const LINES_MAX = 300;
 /** Files above the limit, and why they are one file. */
 const long: Readonly<Record<string, string>> = {
   'relay/accept/acceptor.ts': 'what gathers, what is on its way and who waits for it is one state',
-  'relay/delivery/dispatcher.ts': 'one endpoint’s whole life: what is in flight, behind and next is one state',
   'relay/inputs/syslog/record.ts': 'one pass over a message writes one record, field by field',
   'relay/journal/sqlite/client.ts': 'one face of two threads: what is under way in both is one state',
   'relay/journal/sqlite/writer.ts': 'every change of the journal, each a short method over one connection',
+  'relay/runs/assembler.ts': 'all jobs, their files and their limits are one state',
+  'relay/runs/job.ts': 'what a job holds, waits for and has emitted is one state',
   'relay/wire/syslog-frame.ts': 'one state machine, whose states make sense only together',
 };
 

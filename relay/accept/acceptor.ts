@@ -65,6 +65,8 @@ export class Acceptor {
   /** Keyed requests whose records are not durable yet. */
   readonly #underWay = new Map<string, { readonly endSeq: number; readonly records: number }>();
   readonly #pending: Pending[] = [];
+  /** Whom to tell when changes are durable. */
+  readonly #derived = new Map<object, () => void>();
   /** Sealed batches that the journal has not confirmed, in order. */
   readonly #sealed: BuiltBatch[] = [];
   #posted = 0;
@@ -164,6 +166,27 @@ export class Acceptor {
       this.#builder.endRequest(records > 0 ? key : undefined);
     }
     return records;
+  }
+
+  /**
+   * Writes what the relay itself makes of its records, together with changes of the journal's tables, in one transaction. Runs `write` in
+   * one piece, once there is room for it; it gets the place of the first record that it will write. Resolves when all of it is durable,
+   * however long that takes.
+   */
+  async derive(write: (recorder: Recorder, firstSeq: number) => object): Promise<void> {
+    while (this.congested) await this.relieved();
+    this.#builder.touch();
+    this.#builder.beginRequest();
+    let changes: object | undefined;
+    try {
+      changes = write(this.#builder, this.#builder.nextSeq);
+    } finally {
+      this.#builder.endRequest(undefined, changes);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#derived.set(changes, resolve);
+    this.flush();
+    await promise;
   }
 
   /** Has what was recorded committed soon: at once where no commit is under way, else with the next one. */
@@ -273,6 +296,10 @@ export class Acceptor {
       this.#underWay.delete(key);
       this.#receipts.add(key);
     }
+    for (const changes of batch.changes) {
+      this.#derived.get(changes)?.();
+      this.#derived.delete(changes);
+    }
     while (this.#pending.length > 0 && this.#pending[0]!.endSeq <= this.#durableSeq) this.#pending.shift()!.resolve();
     if (!this.congested && this.#relief !== undefined) {
       this.#relief.resolve();
@@ -286,7 +313,7 @@ export class Acceptor {
   /** The journal is idle again: what gathered meanwhile is next, now or, in a flood, in a moment. */
   #continue(): void {
     const gathered = this.#builder.nextSeq - this.#recordsAtSeal;
-    if (gathered === 0 && this.#builder.records === 0) return;
+    if (gathered === 0 && this.#builder.isEmpty) return;
     const delayMs = this.#options.commitDelayMsMax;
     if (gathered < BUSY_RECORDS || this.#builder.openBytes >= BUSY_BYTES || delayMs === 0) {
       this.#builder.seal();

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -24,6 +24,7 @@ import { consoleRoutes } from './console-files.ts';
 import { CONTROL_SOCKET } from './control-socket.ts';
 import { HostRule } from './host-rule.ts';
 import { HttpError } from './http-error.ts';
+import { LiveTail } from './live-tail.ts';
 import type { Operation } from './route.ts';
 import { Sessions } from './sessions.ts';
 import type { TokenFile } from './tokens.ts';
@@ -74,6 +75,7 @@ export class AdminServer {
   readonly #control: Server;
   readonly #hostRule: HostRule;
   readonly #access: Access;
+  readonly #liveTail: LiveTail;
   readonly #socketPath: string;
   readonly #routes: Route[] = [];
 
@@ -90,9 +92,9 @@ export class AdminServer {
     this.#app = app;
     this.#socketPath = join(options.dataFolder, CONTROL_SOCKET);
     this.#control = createServer((request, response) => {
-      fromControlSocket.add(request.socket);
       app.routing(request, response);
     });
+    this.#control.on('connection', (socket) => fromControlSocket.add(socket));
     this.#hostRule = new HostRule(options.listen, options.hosts);
     const context: AdminContext = { ...options, sessions: new Sessions(options) };
     this.#access = new Access(context);
@@ -107,6 +109,9 @@ export class AdminServer {
     app.setNotFoundHandler((_request, reply) =>
       reply.status(404).send({ code: 'REQUEST_INVALID', message: 'there is nothing at this address' }),
     );
+    this.#liveTail = new LiveTail(context, (request) => this.#mayWatch(request));
+    for (const server of [app.server, this.#control])
+      server.on('upgrade', (request, socket, head) => this.#liveTail.upgrade(request, socket, head));
     healthRoutes(app, context);
     apiRoutes(app, context);
     consoleRoutes(app, tls !== undefined);
@@ -138,6 +143,7 @@ export class AdminServer {
   async stop(): Promise<void> {
     this.#control.close();
     this.#control.closeAllConnections();
+    this.#liveTail.close();
     await this.#app.close();
   }
 
@@ -176,6 +182,15 @@ export class AdminServer {
       operation.role === 'anybody'
         ? (this.#access.identify(request) ?? stranger(request))
         : this.#access.require(request, operation.role);
+  }
+
+  /** Throws where a WebSocket may not be opened. Any page may ask a browser to, so it is taken for a request that changes something. */
+  #mayWatch(request: IncomingMessage): void {
+    if (fromControlSocket.has(request.socket)) return;
+    const misdirected = this.#hostRule.refusal({ method: 'POST', headers: request.headers });
+    if (misdirected !== undefined) throw new HttpError(421, misdirected);
+    const { headers, method = 'GET', socket } = request;
+    this.#access.require({ headers, method, ip: socket.remoteAddress ?? '' }, 'viewer');
   }
 
   #audit(request: FastifyRequest, reply: FastifyReply): void {

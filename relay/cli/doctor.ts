@@ -78,6 +78,12 @@ function examine(config: Config, context: CommandContext): Report {
       return archive.cursors().map((cursor) => balance(cursor, nextSeq));
     }),
   );
+  const internal = attempt('the books of the relay’s own parts', [], () =>
+    archive.consistently(() => {
+      const nextSeq = archive.nextSeq();
+      return archive.internalCursors().map((cursor) => balance(cursor, nextSeq));
+    }),
+  );
   const progress = new Progress(context, 'records', stats.records);
   const chain = attempt('the hash chain', NO_CHAIN, () =>
     archive.verify((records) => progress.at(records, 'hash chain')),
@@ -89,6 +95,9 @@ function examine(config: Config, context: CommandContext): Report {
     ...endpoints
       .filter(({ unaccounted }) => unaccounted !== 0)
       .map(({ endpoint, unaccounted }) => `endpoint ${endpoint}: ${unaccounted} records are not accounted for`),
+    ...internal
+      .filter(({ unaccounted }) => unaccounted !== 0)
+      .map(({ endpoint, unaccounted }) => `${endpoint}: ${unaccounted} records are not accounted for`),
     ...unreadable,
     ...pages.map((problem) => `the journal’s pages: ${problem}`),
     ...chain.misfits.map(({ seq, problem }) => `at record ${seq}: ${problem}`),

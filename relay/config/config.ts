@@ -4,6 +4,7 @@ import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
 import type { RetentionOptions } from '../retention/options.ts';
 import type { AlertOptions } from '../alerts/options.ts';
+import type { RunsOptions } from './runs-options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -18,6 +19,7 @@ export interface Config {
   readonly store: StoreOption;
   readonly retention: RetentionOptions;
   readonly redact: ConfiguredFilter;
+  readonly runs: RunsOptions;
   readonly admin: AdminOptions;
   readonly alerts: AlertOptions;
   readonly log: LogOptions;

@@ -44,13 +44,14 @@ function settingChanges(before: Config, after: Config): ConfigChange[] {
       name,
       change: 'changed',
       options: [],
-      takesEffect: liveSettings.has(name) || name.startsWith('retention.') ? 'live' : 'restart',
+      takesEffect: liveSettings.has(name) || /^(alerts|retention)\./.test(name) ? 'live' : 'restart',
     }));
 }
 
-function settingsOf({ name, data_dir, store, redact, journal, retention, admin, log }: Config): Map<string, unknown> {
+function settingsOf(config: Config): Map<string, unknown> {
+  const { name, data_dir, store, redact, journal, runs, retention, admin, alerts, log } = config;
   const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store, redact: redact.options }));
-  for (const [section, values] of Object.entries({ journal, retention, admin, log }))
+  for (const [section, values] of Object.entries({ journal, runs, retention, admin, alerts, log }))
     for (const [key, value] of Object.entries(values)) settings.set(`${section}.${key}`, value);
   return settings;
 }

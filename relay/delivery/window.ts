@@ -27,6 +27,11 @@ export class Window {
     return this.#slots[0]?.piece;
   }
 
+  /** True where `take` has something to give. */
+  get waiting(): boolean {
+    return this.#slots.some(({ status }) => status === 'waiting');
+  }
+
   add(piece: Piece): void {
     this.#slots.push({ piece, status: piece.records === 0 ? 'done' : 'waiting', refused: undefined });
   }

@@ -1,5 +1,6 @@
 import { RelayError } from '../errors.ts';
-import type { Cursor, DeadLetter, JournalStats } from './journal.ts';
+import type { StreamName } from '../record/batch.ts';
+import { isInternalCursor, type Cursor, type DeadLetter, type JournalStats } from './journal.ts';
 import type { JobKey, JobQuery, JobWithParts, RunReading, StoredJob } from './runs.ts';
 import { openForReading, type Sqlite } from './sqlite/database.ts';
 import type { Anchor } from './sqlite/anchors.ts';
@@ -45,7 +46,12 @@ export class Archive implements Disposable, RunReading {
   }
 
   cursors(): Cursor[] {
-    return this.#reader.cursors();
+    return this.#reader.cursors().filter((cursor) => !isInternalCursor(cursor));
+  }
+
+  /** Those of the relay's own parts. */
+  internalCursors(): Cursor[] {
+    return this.#reader.cursors().filter(isInternalCursor);
   }
 
   /** Runs `read` on the journal as it is at one moment, while the relay goes on writing. */
@@ -63,6 +69,21 @@ export class Archive implements Disposable, RunReading {
 
   deadLetters(endpoint: string, limit: number): DeadLetter[] {
     return this.#reader.deadLetters(endpoint, limit);
+  }
+
+  /** See `Journal.streamPlaces`. */
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[] {
+    return this.#reader.streamPlaces(stream, fromSeq, endSeq, limit);
+  }
+
+  /** The batch that a place is in; undefined where it has gone. Throws `JOURNAL_DAMAGED` where it cannot be read. */
+  readOne(seq: number): ArchivedBatch | undefined {
+    const [found] = this.#reader.read(seq, seq + 1, 1);
+    if (found?.kind === 'damaged')
+      throw new RelayError('JOURNAL_DAMAGED', `records from ${found.firstSeq} on: ${found.reason}`);
+    return found === undefined
+      ? undefined
+      : { ...found, lines: Buffer.from(found.lines.buffer, found.lines.byteOffset, found.lines.byteLength) };
   }
 
   /** Everything from one place up to another, in order. What cannot be read is told of and passed over. */

@@ -1,4 +1,4 @@
-import type { Batch, BuiltBatch } from '../record/batch.ts';
+import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
 import type { RetentionStore } from './retention-store.ts';
 import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
 
@@ -29,6 +29,13 @@ export interface Journal {
    * for a batch that cannot be read: it has then been set aside and counted, and the next call goes on after it.
    */
   read(fromSeq: number): Promise<Batch | undefined>;
+  /** The batch that a place is in, by itself; undefined where it has gone. Rejects as `read` does. */
+  readOne(seq: number): Promise<Batch | undefined>;
+  /**
+   * Where the batches begin that may hold a record of a stream, such as `job:…`: from the one that `fromSeq` is in up to `endSeq`, in
+   * order, so many at most. What is not listed holds none.
+   */
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
 
@@ -38,6 +45,7 @@ export interface Journal {
   advance(endpoint: string, progress: Progress): void;
   /** Removes a cursor with its dead letters; what it was still owed is counted in the journal's log. */
   removeCursor(endpoint: string): Promise<void>;
+  /** Those of endpoints. The relay's own parts know theirs. */
   cursors(): Promise<Cursor[]>;
 
   deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]>;
@@ -110,6 +118,11 @@ export interface Cursor extends CursorCounts {
   readonly backlogBytes: number;
   /** When the oldest waiting record was received; undefined where none waits. */
   readonly oldestReceivedMs: number | undefined;
+}
+
+/** True for the cursors of the relay's own parts: an endpoint's name has no colon. */
+export function isInternalCursor({ endpoint }: Pick<Cursor, 'endpoint'>): boolean {
+  return endpoint.includes(':');
 }
 
 export interface CursorCounts {

@@ -191,6 +191,11 @@ export class BatchBuilder implements Recorder {
     return filter === undefined ? names : [...new Set(names.map((name) => filter.rename(name)))];
   }
 
+  /** True where nothing waits to be sealed. */
+  get isEmpty(): boolean {
+    return this.#records === 0 && !this.#carries;
+  }
+
   /** True where something is to be committed beside records. */
   get #carries(): boolean {
     return this.#receipts.length > 0 || this.#changes.length > 0;

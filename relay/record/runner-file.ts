@@ -30,7 +30,8 @@ export interface PageName {
 const GUID_LENGTH = 36;
 /** Two GUIDs, two underscores, a digit and `.log`. */
 const PAGE_NAME_LENGTH_MIN = 2 * GUID_LENGTH + 7;
-const NUMBER_DIGITS_MAX = 9;
+/** Up to page 9999: 80 GB of log. */
+const NUMBER_DIGITS_MAX = 4;
 const NAME_LENGTH_MAX = PAGE_NAME_LENGTH_MIN + NUMBER_DIGITS_MAX;
 const WORKER_PREFIX = Buffer.from('Worker_');
 const SUFFIX = Buffer.from('.log');
@@ -56,7 +57,7 @@ function holdsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
 }
 
 const GUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
-const PAGE_PATH = new RegExp(`(?:^|[/\\\\])(${GUID})_(${GUID})_([1-9]\\d{0,8})\\.log$`, 'i');
+const PAGE_PATH = new RegExp(`(?:^|[/\\\\])(${GUID})_(${GUID})_([1-9]\\d{0,3})\\.log$`, 'i');
 
 /** The parts of a page's name, GUIDs in lower case; undefined where the path is no page's. */
 export function pageNameOf(path: string): PageName | undefined {

@@ -82,10 +82,15 @@ export class SenderRecordWriter {
     const asked = event === undefined ? undefined : this.#events.settle(event, record);
     if (event !== undefined && this.#events.hadId) marks.flags |= ID_REPLACED;
     const { runner } = this.#options;
-    const dataset =
-      (runner === undefined ? undefined : this.#runnerDataset(record, runner)) ?? asked ?? this.#options.dataset;
+    const runnerDataset = runner === undefined ? undefined : this.#runnerDataset(record, runner);
+    const dataset = runnerDataset ?? asked ?? this.#options.dataset;
     if (tree.overflow) return this.writeText(record, origin, true);
     const { message } = choice;
+    marks.textBytes = -1;
+    if (runnerDataset !== undefined && message !== undefined) {
+      const { start, end } = placement.rawText.read(message, record);
+      marks.textBytes = end - start;
+    }
     let losses = message === undefined ? 0 : lossesOf(message, record);
     const othersLossy = placement.othersAreLossy(record);
     if (losses !== 0 || othersLossy) marks.flags |= INVALID_UTF8;
@@ -133,6 +138,7 @@ export class SenderRecordWriter {
    */
   writeText(text: Text, origin: SenderOrigin, unparsed: boolean): number {
     this.#placement.clear(undefined);
+    this.#marks.textBytes = -1;
     this.#marks.flags = unparsed ? UNPARSED : 0;
     const pieces = this.#startPieces(text);
     for (let at = text.start; this.#marks.part <= pieces; this.#marks.part++) {
@@ -176,6 +182,7 @@ export class SenderRecordWriter {
     besides: number,
   ): void {
     const lossy = !isUtf8Text(piece.source, piece.start, piece.end);
+    if (this.#marks.textBytes >= 0) this.#marks.textBytes = piece.end - piece.start;
     this.#marks.flags = lossy ? this.#marks.flags | INVALID_UTF8 : this.#marks.flags & ~INVALID_UTF8;
     const writer = this.#options.recorder.open(dataset, piece.end - piece.start + besides);
     this.#writeFields(writer, record, undefined);

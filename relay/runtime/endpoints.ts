@@ -43,6 +43,7 @@ export class Endpoints implements Workplace<ConfiguredEndpoint> {
         backoffMaxMs: delivery.backoff_max_ms,
         downAfterMs: delivery.down_after_ms,
         reminderIntervalMs: delivery.reminder_interval_ms,
+        drain: delivery.drain,
         drainRecordsPerSecondMax: delivery.drain_records_per_s_max,
         resendRecords: delivery.resend_records,
         deadLettersMax: delivery.dead_letters_max,

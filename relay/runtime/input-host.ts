@@ -10,6 +10,7 @@ import type {
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag } from '../record/recorder.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
 
@@ -46,6 +47,8 @@ export interface InputWorld {
   readonly isStored: (dataset: string) => boolean;
   /** The name under which a dataset is kept. */
   readonly datasetName: (dataset: string) => string;
+  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
+  readonly runner: RunnerDatasets | undefined;
 }
 
 /** One configured input at work. */
@@ -81,6 +84,7 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
+    runner: world.runner,
     dataset: (dataset): Dataset => ({ name: world.datasetName(dataset), stored: world.isStored(dataset) }),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {

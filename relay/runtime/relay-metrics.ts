@@ -4,6 +4,7 @@ import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Metrics, Sample } from '../telemetry/metrics.ts';
 import type { InputHost } from './input-host.ts';
 import type { Relay } from './relay.ts';
+import { registerRunsMetrics } from './runs.ts';
 
 /** One reading of the journal serves all metrics of a scrape, and scrapes that follow closely. */
 const READING_VALID_MS = 1_000;
@@ -20,6 +21,7 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
     })),
   );
   redactMetrics(metrics, relay);
+  if (relay.runs !== undefined) registerRunsMetrics(metrics, relay.runs);
 }
 
 function inputMetrics(metrics: Metrics, relay: Relay): void {

@@ -17,7 +17,8 @@ function kindOf(path: string): ReturnType<typeof runnerFileKind> {
 test.each([
   [`/home/runner/_diag/pages/${TIMELINE}_${RECORD}_1.log`, 'page'],
   [`${TIMELINE.toUpperCase()}_${RECORD}_12.log`, 'page'],
-  [`C:\\actions\\_diag\\pages\\${TIMELINE}_${RECORD}_999999999.log`, 'page'],
+  [`C:\\actions\\_diag\\pages\\${TIMELINE}_${RECORD}_9999.log`, 'page'],
+  [`/pages/${TIMELINE}_${RECORD}_10000.log`, undefined],
   ['/home/runner/_diag/Worker_20261122-081459-utc.log', 'worker'],
   ['Worker_.log', 'worker'],
   [`/home/runner/_diag/blocks/${TIMELINE}_${RECORD}.1`, undefined],

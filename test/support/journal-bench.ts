@@ -17,26 +17,39 @@ import { Writer } from '../../relay/journal/sqlite/writer.ts';
 
 const LIMITS: JournalLimits = { bytesMax: 0, freeBytesMin: 0, whenFull: 'block' };
 
+export interface JournalBenchOptions {
+  readonly directory?: string;
+  readonly sync?: 'full' | 'normal';
+  /** Shown the writer's connection before it is used. */
+  readonly opened?: (database: Database.Database) => void;
+}
+
 /** The journal's writer and reader without their threads: all that is done with them has been done when the call returns. */
 export class JournalBench implements Disposable {
   readonly directory: string;
   readonly limits: JournalLimits;
   readonly told: FromWriter[] = [];
   readonly sync: 'full' | 'normal';
+  readonly #opened: ((database: Database.Database) => void) | undefined;
   writer: Writer;
   reader: Reader;
 
-  constructor(limits: Partial<JournalLimits> = {}, options: { directory?: string; sync?: 'full' | 'normal' } = {}) {
+  constructor(limits: Partial<JournalLimits> = {}, options: JournalBenchOptions = {}) {
     this.directory = options.directory ?? mkdtempSync(join(tmpdir(), 'spillway-journal-'));
     this.limits = { ...LIMITS, ...limits };
     this.sync = options.sync ?? 'normal';
+    this.#opened = options.opened;
     this.writer = this.#open();
     this.reader = new Reader(this.directory);
   }
 
   #open(): Writer {
     const options = { sync: this.sync, compressionLevel: 1, limits: this.limits, receiptsWindowMs: 3_600_000 };
-    const world = { clock: systemClock, random: systemRandom };
+    const world = {
+      clock: systemClock,
+      random: systemRandom,
+      opened: (database: Database.Database) => this.#opened?.(database),
+    };
     return new Writer({ directory: this.directory, ...options }, world, (message) => this.told.push(message));
   }
 

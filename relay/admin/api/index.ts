@@ -6,14 +6,18 @@ import { endpointRoutes } from './endpoints.ts';
 import { holdRoutes } from './holds.ts';
 import { relayRoutes } from './relay.ts';
 import { retentionRoutes } from './retention.ts';
+import { runRoutes } from './runs.ts';
+import { searchRoutes } from './search.ts';
 import { sessionRoutes } from './session.ts';
 import { settingsRoutes } from './settings.ts';
+import { tailRoutes } from './tail.ts';
 import { tokenRoutes } from './tokens.ts';
 
 /** Every family of the API. */
 export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
   for (const family of [
     relayRoutes,
+    runRoutes,
     alertRoutes,
     endpointRoutes,
     deadLetterRoutes,
@@ -22,6 +26,8 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     sessionRoutes,
     tokenRoutes,
     settingsRoutes,
+    searchRoutes,
+    tailRoutes,
   ])
     family(app, context);
 }

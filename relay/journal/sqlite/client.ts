@@ -1,16 +1,17 @@
 import { RelayError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
 import { Thread, wireError } from '../../io/thread.ts';
-import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
-import type {
-  Cursor,
-  DeadLetter,
-  JournalEvents,
-  JournalIdentity,
-  JournalLimits,
-  JournalStats,
-  Progress,
-  PurgeableJournal,
+import { endSeq, type Batch, type BuiltBatch, type StreamName } from '../../record/batch.ts';
+import {
+  isInternalCursor,
+  type Cursor,
+  type DeadLetter,
+  type JournalEvents,
+  type JournalIdentity,
+  type JournalLimits,
+  type JournalStats,
+  type Progress,
+  type PurgeableJournal,
 } from '../journal.ts';
 import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type {
@@ -24,7 +25,7 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
-import { joinProgress } from './progress.ts';
+import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
@@ -135,6 +136,17 @@ export class SqliteJournal implements PurgeableJournal {
     return this.#give(first);
   }
 
+  async readOne(seq: number): Promise<Batch | undefined> {
+    const thread = this.#readingThread();
+    const borrower = this.#borrower;
+    const [found] = await thread.call('read', seq, seq + 1, 1);
+    return found === undefined ? undefined : this.#give(borrowed(found, thread, borrower));
+  }
+
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]> {
+    return this.#ask((reader) => reader.call('streamPlaces', stream, fromSeq, endSeq, limit));
+  }
+
   onCommit(listener: (endSeq: number) => void): () => void {
     this.#commitListeners.add(listener);
     return () => this.#commitListeners.delete(listener);
@@ -142,7 +154,7 @@ export class SqliteJournal implements PurgeableJournal {
 
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
     await this.#callWriter('openCursor', endpoint, startAt);
-    const cursor = (await this.cursors()).find((candidate) => candidate.endpoint === endpoint);
+    const cursor = (await this.#allCursors()).find((candidate) => candidate.endpoint === endpoint);
     if (cursor === undefined) throw new Error(`the cursor of ${endpoint} was made and is not there`);
     return cursor;
   }
@@ -164,6 +176,10 @@ export class SqliteJournal implements PurgeableJournal {
   }
 
   async cursors(): Promise<Cursor[]> {
+    return (await this.#allCursors()).filter((cursor) => !isInternalCursor(cursor));
+  }
+
+  async #allCursors(): Promise<Cursor[]> {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
     if (this.#reader === undefined) {
       // Where it meets damage, the way of the reading thread has it repaired.

@@ -123,6 +123,7 @@ export interface ReaderCalls {
   cursors(): Cursor[];
   deadLetters(endpoint: string, limit: number): DeadLetter[];
   stats(): JournalStats;
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[];
   jobs(query: JobQuery): StoredJob[];
   job(key: JobKey): JobWithParts | undefined;
   jobOfPage(timeline: string, record: string): JobWithParts | undefined;

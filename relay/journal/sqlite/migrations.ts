@@ -7,6 +7,8 @@
  *   were merged: pairs of (records, bytes), in order.
  * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
  *   come into it when they are merged; until then they are few, and at the end.
+ * - `batch_search`: what a search asks of a batch before it unpacks it, so that the payloads' pages are not touched.
+ *   `batch_small`: the batches that are not in `batch_stream`, since nobody has merged them.
  * - `batch_absent`: batches that a purge has rewritten, and how many of their places hold no record any more: their lines are empty. It
  *   stands beside `batch`, whose columns after the payload would be slow to read.
  * - `purge_run`, `purge_log`: what purges did. `digest` runs over their items.
@@ -14,8 +16,6 @@
  *   the chain's value before and after it. `merged` says that the link was made from members whose hashes are gone with their lines.
  * - `certificate`: what a purge that took something says of itself, as it stands in the stream too.
  * - `hold`: what no purge and no limit may take. One that was lifted stays, for the record.
- * - `batch_search`: what a search asks of a batch before it unpacks it, so that the payloads' pages are not touched.
- *   `batch_small`: the batches that are not in `batch_stream`, since nobody has merged them.
  * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole. An empty
  *   `chain_after` stands for one that nobody knows: what stood there could not be read. `gap_hash` is made of the other columns.
  */

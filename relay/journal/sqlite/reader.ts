@@ -1,6 +1,7 @@
 import { statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../errors.ts';
+import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalStats } from '../journal.ts';
 import { Absent } from './absent.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
@@ -10,6 +11,7 @@ import { readHead } from './head.ts';
 import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
 import { RunReader } from './run-tables.ts';
+import { StreamPlaces } from './stream-places.ts';
 import { Joining, wireBatch, type ReadRow } from './wire-batch.ts';
 
 const SMALL_BYTES = 32_768;
@@ -24,6 +26,7 @@ export class Reader implements ReaderCalls {
   readonly #from: Statement;
   readonly #gaps: Statement;
   readonly #runs: RunReader;
+  readonly #streamPlaces: StreamPlaces;
   /** Of the row decoded last. */
   #lines: Buffer = Buffer.alloc(0);
 
@@ -31,6 +34,7 @@ export class Reader implements ReaderCalls {
     this.#directory = directory;
     this.#database = openForReading(directory);
     this.#runs = new RunReader(this.#database);
+    this.#streamPlaces = new StreamPlaces(this.#database);
     this.#before = this.#database
       .prepare('SELECT first_seq FROM batch NOT INDEXED WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1')
       .pluck();
@@ -181,6 +185,10 @@ export class Reader implements ReaderCalls {
       oldestReceivedMs: sums.oldest ?? undefined,
       chainHead: head.link.toString('hex'),
     };
+  }
+
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[] {
+    return this.#streamPlaces.find(stream, fromSeq, endSeq, limit);
   }
 
   jobs(query: JobQuery): StoredJob[] {

@@ -6,6 +6,12 @@ import { isDamage, type Sqlite, type Statement } from './database.ts';
 
 /** So many small batches, or so many bytes in them, are merged into one. */
 const RUN_BATCHES = 256;
+/**
+ * Where batches follow each other closely, fewer are merged at a time: a merge holds up the next commit, for some 20 µs a batch, and
+ * somebody waits for that.
+ */
+const BUSY_RUN_BATCHES = 64;
+const BUSY_INTERVAL_MS = 10;
 const RUN_BYTES = 262_144;
 
 interface SmallBatch {
@@ -35,6 +41,7 @@ export class TailMerger {
   /** The small batches since the last large or merged one. */
   #run: SmallBatch[] = [];
   #runBytes = 0;
+  #runSinceMs = 0;
   #runTransient = false;
   /** Runs that are complete. */
   #ready: SmallBatch[][] = [];
@@ -63,8 +70,10 @@ export class TailMerger {
 
   /** Tells of each batch that was inserted, in order. */
   inserted(batch: WireBatch, small: boolean): void {
+    if (this.#run.length === 0) this.#runSinceMs = batch.receivedFirstMs;
     this.#add(batch, small);
-    if (this.#run.length >= RUN_BATCHES || this.#runBytes >= RUN_BYTES) this.#closeRun();
+    const busy = batch.receivedLastMs - this.#runSinceMs < this.#run.length * BUSY_INTERVAL_MS;
+    if (this.#run.length >= (busy ? BUSY_RUN_BATCHES : RUN_BATCHES) || this.#runBytes >= RUN_BYTES) this.#closeRun();
   }
 
   get due(): boolean {

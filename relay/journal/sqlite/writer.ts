@@ -4,13 +4,13 @@ import type { Random } from '../../io/random.ts';
 import type { Cursor, JournalIdentity, JournalLimits, Progress } from '../journal.ts';
 import type { KeepPolicy } from '../retention-store.ts';
 import type { RunCheckpoints } from '../runs.ts';
-import { isDamage, lockDirectory, writeError, type Sqlite } from './database.ts';
+import { isDamage, lockDirectory, setSynchronous, writeError, type Sqlite } from './database.ts';
 import { readHead } from './head.ts';
 import { keepIdentity, takeIdentity } from './identity.ts';
 import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, WriterReady } from './messages.ts';
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { damageFrom, inspect, type Inspection } from './inspect.ts';
-import { joinProgress } from './progress.ts';
+import { joinProgress } from '../progress.ts';
 import { Guard } from './purge/guard.ts';
 import { PurgeDesk, type PurgeDeskCalls } from './purge/purge-desk.ts';
 import { Reader } from './reader.ts';
@@ -26,6 +26,14 @@ const UNSYNCED: readonly (keyof PurgeDeskCalls)[] = ['apply', 'giveBack', 'note'
 /** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
 const SALVAGE_INTERVAL_MS = 60_000;
 
+/** What the writer needs of the world. */
+export interface WriterWorld {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Shown each connection before it is used: tests make it fail. */
+  readonly opened?: (database: Sqlite) => void;
+}
+
 /**
  * What the writing thread does, without the thread: takes groups of batches and cursor moves, one transaction for each group.
  * Synchronous throughout.
@@ -34,6 +42,7 @@ export class Writer implements WriterCalls {
   readonly #options: WriterOptions;
   readonly #lock: Sqlite;
   readonly #clock: Clock;
+  readonly #opened: ((database: Sqlite) => void) | undefined;
   readonly #post: (message: FromWriter) => void;
   readonly #progress = new Map<string, Progress[]>();
   #progressRecords = 0;
@@ -48,9 +57,10 @@ export class Writer implements WriterCalls {
   #sweptMs: number;
   #salvagedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: WriterOptions, world: { clock: Clock; random: Random }, post: (message: FromWriter) => void) {
+  constructor(options: WriterOptions, world: WriterWorld, post: (message: FromWriter) => void) {
     this.#options = options;
     this.#clock = world.clock;
+    this.#opened = world.opened;
     this.#post = post;
     this.#lock = lockDirectory(options.directory);
     const opened = openOrSalvage(options, world.clock);
@@ -78,6 +88,7 @@ export class Writer implements WriterCalls {
   #over(database: Sqlite, limits: JournalLimits): { store: Store; reclaimer: Reclaimer; desk: PurgeDesk } {
     const { directory, compressionLevel, receiptsWindowMs } = this.#options;
     const clock = this.#clock;
+    this.#opened?.(database);
     const store = new Store(database, { clock, compressionLevel, receiptsWindowMs });
     const { gaps } = store;
     const guard = new Guard(database, clock);
@@ -152,7 +163,8 @@ export class Writer implements WriterCalls {
       this.#keepIdentity();
     }
     const removed = this.#transaction(() => this.#reclaimer.removeTransient());
-    const merged = this.#store.wantsTidying && this.#transaction(() => this.#store.tidy());
+    // A merge changes nothing that anybody was told of: the next commit takes it to the disk.
+    const merged = this.#store.wantsTidying && this.#unsynced(() => this.#transaction(() => this.#store.tidy()));
     return merged || removed !== undefined;
   }
 
@@ -320,6 +332,18 @@ export class Writer implements WriterCalls {
     } catch (error) {
       if (!isDamage(error) || !this.#startAfresh(error)) throw error;
       return this.#attempt(work);
+    }
+  }
+
+  /** Without a sync of its own. Where that is lost to a power cut, all is as it was before. */
+  #unsynced<T>(work: () => T): T {
+    const before = this.#database;
+    setSynchronous(before, 'normal');
+    try {
+      return work();
+    } finally {
+      // A fresh file, where this one was damaged, was opened as the operator wants it.
+      if (this.#database === before) setSynchronous(before, this.#options.sync);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Progress } from '../journal.ts';
+import type { Progress } from './journal.ts';
 
 /** Two moves of one cursor, of which the second begins where the first ends, as one. */
 export function joinProgress(first: Progress, second: Progress): Progress {
