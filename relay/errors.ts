@@ -39,11 +39,17 @@ const catalogue = {
 
   QUERY_INVALID: 'stop',
   SEARCH_BUSY: 'retry',
+  PURGE_RUNNING: 'stop',
+  PURGE_UNKNOWN: 'stop',
+  PURGE_REFUSED: 'stop',
+  HOLD_UNKNOWN: 'stop',
 
   ADMIN_UNREACHABLE: 'retry',
   RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',
   ENDPOINT_UNKNOWN: 'stop',
+
+  KEEP_IMPOSSIBLE: 'stop',
 } as const satisfies Readonly<Record<string, Disposition>>;
 
 export type ErrorCode = keyof typeof catalogue;

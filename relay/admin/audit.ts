@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AuditEntry } from '../runtime/relay.ts';
+import type { AuditEntry } from '../runtime/own-records.ts';
 
 /** What goes into the audit about an answered request; undefined for one that changes nothing, or that nobody known has made. */
 export function auditOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | undefined {
@@ -10,6 +10,7 @@ export function auditOf(request: FastifyRequest, reply: FastifyReply): AuditEntr
   const details: Record<string, unknown> = { via: caller.via, status: reply.statusCode };
   // The part of the path that varies says what was acted on. Bodies may hold secrets, and stay out.
   if (typeof request.params === 'object' && request.params !== null) Object.assign(details, request.params);
+  Object.assign(details, request.auditDetails);
   return {
     action,
     succeeded,

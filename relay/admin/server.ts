@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { RelayError, describeError } from '../errors.ts';
+import { RelayError, describeError, type ErrorCode } from '../errors.ts';
 import { parseHostPort } from '../config/schema.ts';
 import type { Clock } from '../io/clock.ts';
 import { formatAddress } from '../io/listen-url.ts';
@@ -99,6 +99,7 @@ export class AdminServer {
     const context: AdminContext = { ...options, sessions: new Sessions(options) };
     this.#access = new Access(context);
     app.decorateRequest('caller');
+    app.decorateRequest('auditDetails');
     app.addHook('onRoute', ({ method, url, config }) => {
       for (const one of [method].flat()) this.#routes.push({ method: one, path: url, operation: config?.operation });
     });
@@ -194,7 +195,7 @@ export class AdminServer {
 
   #audit(request: FastifyRequest, reply: FastifyReply): void {
     const entry = auditOf(request, reply);
-    if (entry !== undefined) this.#options.relay.audit(entry);
+    if (entry !== undefined) this.#options.relay.ownRecords.audit(entry);
   }
 
   #answerError(error: unknown, reply: FastifyReply): FastifyReply {
@@ -214,11 +215,14 @@ function stranger({ ip }: FastifyRequest): Caller {
 
 const fromControlSocket = new WeakSet<object>();
 
+const NOT_FOUND: readonly ErrorCode[] = ['ENDPOINT_UNKNOWN', 'PURGE_UNKNOWN', 'HOLD_UNKNOWN'];
+const CONFLICTS: readonly ErrorCode[] = ['ENDPOINT_HAS_BACKLOG', 'RELOAD_INCOMPLETE', 'PURGE_RUNNING', 'PURGE_REFUSED'];
+
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 400;
   if (error instanceof RelayError) {
-    if (error.code === 'ENDPOINT_UNKNOWN') return 404;
-    if (error.code === 'ENDPOINT_HAS_BACKLOG' || error.code === 'RELOAD_INCOMPLETE') return 409;
+    if (NOT_FOUND.includes(error.code)) return 404;
+    if (CONFLICTS.includes(error.code)) return 409;
     return error.disposition === 'stop' ? 400 : 503;
   }
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;

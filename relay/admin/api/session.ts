@@ -50,12 +50,12 @@ export function sessionRoutes(app: FastifyInstance, context: AdminContext): void
         limit.wrong(address);
         // The name was typed by a stranger, who may have typed the password there: it stays out.
         const message = 'somebody tried to sign in and was refused';
-        relay.audit({ action: 'sign-in', succeeded: false, message, name: 'unknown', address, details: {} });
+        relay.ownRecords.audit({ action: 'sign-in', succeeded: false, message, name: 'unknown', address, details: {} });
         throw new HttpError(401, 'this name and password do not belong together, or the token is not known');
       }
       limit.right(address);
       const message = `${entry.name} signed in`;
-      relay.audit({ action: 'sign-in', succeeded: true, message, name: entry.name, address, details: {} });
+      relay.ownRecords.audit({ action: 'sign-in', succeeded: true, message, name: entry.name, address, details: {} });
       void reply.header('set-cookie', cookie(sessions.begin(entry), ''));
       return { name: entry.name, role: entry.role, relay: relay.config.name, version };
     },

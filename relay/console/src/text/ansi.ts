@@ -31,8 +31,8 @@ export function piecesOf(line: string): Piece[] {
 }
 
 interface Style {
-  readonly colour?: number;
-  readonly background?: number;
+  readonly colour?: number | undefined;
+  readonly background?: number | undefined;
   readonly bold?: boolean;
   readonly italic?: boolean;
   readonly underline?: boolean;
