@@ -13,6 +13,7 @@ import { changeOver, type ChangeFailure } from './changeover.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
+import { QuotaForecast } from './quota-forecast.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { readStatus, type RelayStatus } from './status.ts';
@@ -99,6 +100,12 @@ export class Relay {
         if (relay !== undefined) relay.#noteGap(records, firstSeq);
       },
       onFailed: world.onFatal,
+      secondsToFull: () => forecast.secondsLeft(),
+    });
+    const forecast = new QuotaForecast({
+      clock: world.clock,
+      stats: () => journal.stats(),
+      limits: () => limitsOf(relay?.config ?? config),
     });
     const journal = await SqliteJournal.open(
       {
