@@ -149,6 +149,10 @@ export class SqliteJournal implements Journal {
     return this.#callWriter('removeCursor', endpoint);
   }
 
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): Promise<number | undefined> {
+    return this.#callWriter('cursorEnd', endpoint, change);
+  }
+
   async cursors(): Promise<Cursor[]> {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
     if (this.#reader === undefined) {
