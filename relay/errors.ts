@@ -39,6 +39,10 @@ const catalogue = {
 
   QUERY_INVALID: 'stop',
   SEARCH_BUSY: 'retry',
+  PURGE_RUNNING: 'stop',
+  PURGE_UNKNOWN: 'stop',
+  PURGE_REFUSED: 'stop',
+  HOLD_UNKNOWN: 'stop',
 
   ADMIN_UNREACHABLE: 'retry',
   RELOAD_INCOMPLETE: 'stop',

@@ -204,13 +204,14 @@ export class Acceptor {
     });
   }
 
-  /** Writes a record of the relay's own into the stream, such as a gap. What it brings must be JSON-safe. */
-  note(dataset: Dataset, message: string, { event = {}, ...fields }: NoteFields): void {
+  /** Writes a record of the relay's own into the stream, such as a gap, and returns its place. What it brings must be JSON-safe. */
+  note(dataset: Dataset, message: string, { event = {}, ...fields }: NoteFields): number {
     const text = sourceOf(Buffer.from(message));
     const head = fragment(`${members(event)}},"@timestamp":"`);
     const extra = fragment(members(fields));
     this.#builder.touch();
     const writer = this.#builder.open(dataset, text.bytes.length + head.bytes.length + extra.bytes.length);
+    const seq = this.#builder.nextSeq;
     writer.raw(head);
     writer.raw(this.#builder.nowText);
     writer.raw(fragment('","message":"'));
@@ -219,6 +220,12 @@ export class Acceptor {
     writer.raw(extra);
     this.#builder.close(this.#builder.nowMs);
     this.flush();
+    return seq;
+  }
+
+  /** Resolves when the records before a place are durable; rejects where that takes longer than a sender should wait. */
+  durable(endSeq: number): Promise<void> {
+    return this.#durable(endSeq);
   }
 
   /** Waits until everything recorded is durable, or `deadlineMs` has passed. Returns what was not durable by then. */

@@ -28,6 +28,9 @@ export function may(having: Role, needed: Role): boolean {
   return INCLUDES[having].includes(needed);
 }
 
+/** What of a request says who asks. */
+export type Asker = Pick<FastifyRequest, 'headers' | 'method' | 'ip'>;
+
 export interface AccessOptions {
   readonly tokens: TokenFile;
   readonly sessions: Sessions;
@@ -43,7 +46,7 @@ export class Access {
   }
 
   /** Throws 401 where nobody known asks, and 403 where they may not. */
-  require(request: FastifyRequest, needed: Role): Caller {
+  require(request: Asker, needed: Role): Caller {
     const caller = this.identify(request);
     if (caller === undefined)
       throw new HttpError(401, 'sign in, or send a token: Authorization: Bearer …; make one with `spillway token add`');
@@ -53,7 +56,7 @@ export class Access {
   }
 
   /** Who asks; undefined for nobody known. */
-  identify(request: FastifyRequest): Caller | undefined {
+  identify(request: Asker): Caller | undefined {
     const { authorization } = request.headers;
     const address = request.ip;
     if (authorization !== undefined) {
@@ -99,7 +102,7 @@ export function cookieOf(header: string): string | undefined {
   return undefined;
 }
 
-function isSameOrigin(request: FastifyRequest): boolean {
+function isSameOrigin(request: Asker): boolean {
   return request.headers['sec-fetch-site'] === 'same-origin';
 }
 

@@ -10,6 +10,7 @@ export function auditOf(request: FastifyRequest, reply: FastifyReply): AuditEntr
   const details: Record<string, unknown> = { via: caller.via, status: reply.statusCode };
   // The part of the path that varies says what was acted on. Bodies may hold secrets, and stay out.
   if (typeof request.params === 'object' && request.params !== null) Object.assign(details, request.params);
+  Object.assign(details, request.auditDetails);
   return {
     action,
     succeeded,

@@ -42,6 +42,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set before a handler of a route with a role runs. */
     caller: Caller | undefined;
+    /** What a handler adds to the audit of a request: what was asked for, where that must be on record. No secrets. */
+    auditDetails: Readonly<Record<string, unknown>> | undefined;
   }
 }
 

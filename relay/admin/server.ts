@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { RelayError, describeError } from '../errors.ts';
+import { RelayError, describeError, type ErrorCode } from '../errors.ts';
 import { parseHostPort } from '../config/schema.ts';
 import type { Clock } from '../io/clock.ts';
 import { formatAddress } from '../io/listen-url.ts';
@@ -24,6 +24,7 @@ import { consoleRoutes } from './console-files.ts';
 import { CONTROL_SOCKET } from './control-socket.ts';
 import { HostRule } from './host-rule.ts';
 import { HttpError } from './http-error.ts';
+import { LiveTail } from './live-tail.ts';
 import type { Operation } from './route.ts';
 import { Sessions } from './sessions.ts';
 import type { TokenFile } from './tokens.ts';
@@ -74,6 +75,7 @@ export class AdminServer {
   readonly #control: Server;
   readonly #hostRule: HostRule;
   readonly #access: Access;
+  readonly #liveTail: LiveTail;
   readonly #socketPath: string;
   readonly #routes: Route[] = [];
 
@@ -90,13 +92,14 @@ export class AdminServer {
     this.#app = app;
     this.#socketPath = join(options.dataFolder, CONTROL_SOCKET);
     this.#control = createServer((request, response) => {
-      fromControlSocket.add(request.socket);
       app.routing(request, response);
     });
+    this.#control.on('connection', (socket) => fromControlSocket.add(socket));
     this.#hostRule = new HostRule(options.listen, options.hosts);
     const context: AdminContext = { ...options, sessions: new Sessions(options) };
     this.#access = new Access(context);
     app.decorateRequest('caller');
+    app.decorateRequest('auditDetails');
     app.addHook('onRoute', ({ method, url, config }) => {
       for (const one of [method].flat()) this.#routes.push({ method: one, path: url, operation: config?.operation });
     });
@@ -106,6 +109,9 @@ export class AdminServer {
     app.setNotFoundHandler((_request, reply) =>
       reply.status(404).send({ code: 'REQUEST_INVALID', message: 'there is nothing at this address' }),
     );
+    this.#liveTail = new LiveTail(context, (request) => this.#mayWatch(request));
+    for (const server of [app.server, this.#control])
+      server.on('upgrade', (request, socket, head) => this.#liveTail.upgrade(request, socket, head));
     healthRoutes(app, context);
     apiRoutes(app, context);
     consoleRoutes(app, tls !== undefined);
@@ -137,6 +143,7 @@ export class AdminServer {
   async stop(): Promise<void> {
     this.#control.close();
     this.#control.closeAllConnections();
+    this.#liveTail.close();
     await this.#app.close();
   }
 
@@ -177,6 +184,15 @@ export class AdminServer {
         : this.#access.require(request, operation.role);
   }
 
+  /** Throws where a WebSocket may not be opened. Any page may ask a browser to, so it is taken for a request that changes something. */
+  #mayWatch(request: IncomingMessage): void {
+    if (fromControlSocket.has(request.socket)) return;
+    const misdirected = this.#hostRule.refusal({ method: 'POST', headers: request.headers });
+    if (misdirected !== undefined) throw new HttpError(421, misdirected);
+    const { headers, method = 'GET', socket } = request;
+    this.#access.require({ headers, method, ip: socket.remoteAddress ?? '' }, 'viewer');
+  }
+
   #audit(request: FastifyRequest, reply: FastifyReply): void {
     const entry = auditOf(request, reply);
     if (entry !== undefined) this.#options.relay.ownRecords.audit(entry);
@@ -199,11 +215,14 @@ function stranger({ ip }: FastifyRequest): Caller {
 
 const fromControlSocket = new WeakSet<object>();
 
+const NOT_FOUND: readonly ErrorCode[] = ['ENDPOINT_UNKNOWN', 'PURGE_UNKNOWN', 'HOLD_UNKNOWN'];
+const CONFLICTS: readonly ErrorCode[] = ['ENDPOINT_HAS_BACKLOG', 'RELOAD_INCOMPLETE', 'PURGE_RUNNING', 'PURGE_REFUSED'];
+
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 400;
   if (error instanceof RelayError) {
-    if (error.code === 'ENDPOINT_UNKNOWN') return 404;
-    if (error.code === 'ENDPOINT_HAS_BACKLOG' || error.code === 'RELOAD_INCOMPLETE') return 409;
+    if (NOT_FOUND.includes(error.code)) return 404;
+    if (CONFLICTS.includes(error.code)) return 409;
     return error.disposition === 'stop' ? 400 : 503;
   }
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;

@@ -7,9 +7,10 @@ const HIDDEN = '(hidden)';
 
 /** The config as people may see it: as it would be written, with every default, without secrets. */
 export function shownConfig(config: Config): Readonly<Record<string, unknown>> {
-  const { file: _, inputs, endpoints, ...rest } = config;
+  const { file: _, inputs, endpoints, redact, ...rest } = config;
   return {
     ...(shown(rest) as Record<string, unknown>),
+    redact: shown(redact.options),
     inputs: Object.fromEntries(
       inputs.map(({ name, definition, options }) => [name, { type: definition.type, ...(shown(options) as object) }]),
     ),

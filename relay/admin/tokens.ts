@@ -18,7 +18,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 
 /**
- * `viewer` may look; `operator` may also pause, replay and purge; `auditor` may look, also at the
+ * `viewer` may look; `operator` may also pause, replay and make dry runs; `auditor` may look, also at the
  * audit, and place holds; `admin` may do everything.
  */
 export const roles = ['viewer', 'operator', 'auditor', 'admin'] as const;

@@ -47,7 +47,16 @@ export const doctorCommand = defineCommand({
 });
 
 const NO_FIGURES = { records: 0, damagedRecords: 0, reclaimedRecords: 0 };
-const NO_CHAIN: Verification = { batches: 0, records: 0, goneRecords: 0, misfits: [], head: 'unknown' };
+const NO_CHAIN: Verification = {
+  batches: 0,
+  records: 0,
+  goneRecords: 0,
+  goneBy: {},
+  certificates: 0,
+  anchors: { fitting: 0, unknown: 0 },
+  misfits: [],
+  head: 'unknown',
+};
 
 function examine(config: Config, context: CommandContext): Report {
   using archive = new Archive(config.data_dir);

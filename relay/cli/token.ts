@@ -13,7 +13,7 @@ export const tokenCommand = defineCommand({
   notes: [
     'A token is printed once, when it is made; the data folder keeps only its hash. A relay that is running knows a new token, and ' +
       'no longer knows one that was removed, at once.',
-    `Roles: viewer looks; operator also pauses, replays and purges; auditor also sees the audit and ` +
+    `Roles: viewer looks; operator also pauses, replays and counts what a purge would take; auditor also sees the audit and ` +
       'places holds; admin does everything.',
   ],
   examples: [

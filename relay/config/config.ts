@@ -2,8 +2,9 @@ import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
 import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
-import type { RunsOptions } from './runs-options.ts';
+import type { RetentionOptions } from '../retention/options.ts';
 import type { AlertOptions } from '../alerts/options.ts';
+import type { RunsOptions } from './runs-options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -16,8 +17,9 @@ export interface Config {
   readonly endpoints: readonly ConfiguredEndpoint[];
   readonly journal: JournalOptions;
   readonly store: StoreOption;
-  readonly runs: RunsOptions;
+  readonly retention: RetentionOptions;
   readonly redact: ConfiguredFilter;
+  readonly runs: RunsOptions;
   readonly admin: AdminOptions;
   readonly alerts: AlertOptions;
   readonly log: LogOptions;

@@ -16,7 +16,7 @@ export interface ConfigChange {
   readonly takesEffect: 'live' | 'restart';
 }
 
-/** Settings that a running relay can take over. All others are used once, when it starts. */
+/** Settings that a running relay can take over, beside all of `retention`. All others are used once, when it starts. */
 const liveSettings: ReadonlySet<string> = new Set([
   'journal.max_bytes',
   'journal.min_free_bytes',
@@ -44,13 +44,14 @@ function settingChanges(before: Config, after: Config): ConfigChange[] {
       name,
       change: 'changed',
       options: [],
-      takesEffect: liveSettings.has(name) ? 'live' : 'restart',
+      takesEffect: liveSettings.has(name) || /^(alerts|retention)\./.test(name) ? 'live' : 'restart',
     }));
 }
 
-function settingsOf({ name, data_dir, store, redact, journal, runs, admin, log }: Config): Map<string, unknown> {
+function settingsOf(config: Config): Map<string, unknown> {
+  const { name, data_dir, store, redact, journal, runs, retention, admin, alerts, log } = config;
   const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store, redact: redact.options }));
-  for (const [section, values] of Object.entries({ journal, runs, admin, log }))
+  for (const [section, values] of Object.entries({ journal, runs, retention, admin, alerts, log }))
     for (const [key, value] of Object.entries(values)) settings.set(`${section}.${key}`, value);
   return settings;
 }

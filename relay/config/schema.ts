@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { retentionOptions } from '../retention/options.ts';
 import { alertOptions } from '../alerts/options.ts';
 import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
@@ -55,6 +56,13 @@ export const deliveryOptions = z.strictObject({
     .max(604_800_000)
     .default(1_800_000)
     .describe('How often the log repeats that an endpoint is still down.'),
+  drain: z
+    .enum(['interleave', 'in_order'])
+    .default('interleave')
+    .describe(
+      'How a backlog is worked off. `interleave`: it goes first, but where it takes longer than 30 s, new records are sent beside it, ' +
+        'in turns. `in_order`: nothing new is sent before all that is older.',
+    ),
   drain_records_per_s_max: z
     .int()
     .min(0)
@@ -222,8 +230,9 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
-    runs: runsOptions,
+    retention: retentionOptions,
     redact: registry.filters.redact.options,
+    runs: runsOptions,
     admin: adminOptions,
     alerts: alertOptions,
     log: logOptions,

@@ -21,6 +21,7 @@ export interface EndpointOptions {
   readonly backoffMaxMs: number;
   readonly downAfterMs: number;
   readonly reminderIntervalMs: number;
+  readonly drain: 'in_order' | 'interleave';
   readonly drainRecordsPerSecondMax: number;
   readonly resendRecords: number;
   readonly deadLettersMax: number;
@@ -109,7 +110,8 @@ export class Endpoint {
       backoffMaxMs: options.backoffMaxMs,
       downAfterMs: options.downAfterMs,
       reminderIntervalMs: options.reminderIntervalMs,
-      rateLimit: new RateLimit(options.drainRecordsPerSecondMax),
+      drain: options.drain,
+      rateLimit: new RateLimit(options.drainRecordsPerSecondMax, world.clock),
       cursorSeq: cursor.seq,
       deadLetters: cursor.deadLettered,
       deadLettersMax: options.deadLettersMax,

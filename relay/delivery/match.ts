@@ -1,3 +1,5 @@
+import { valueAt } from '../record/field.ts';
+import { globTest } from '../record/glob.ts';
 import { hasDataset } from '../record/lines.ts';
 import { PAGE_DATASET, WORKER_DATASET } from '../record/runner-file.ts';
 
@@ -98,36 +100,4 @@ function holds(condition: Condition, value: unknown): boolean {
     return text !== undefined && condition.patterns.some((pattern) => pattern(text));
   });
   return found === condition.wanted;
-}
-
-/** The value at a path, where a member may also be written with dots in its name (`{"host.name": …}`). */
-function valueAt(record: unknown, path: readonly string[]): unknown {
-  if (path.length === 0) return record;
-  if (typeof record !== 'object' || record === null) return undefined;
-  const members = record as Readonly<Record<string, unknown>>;
-  for (let length = 1; length <= path.length; length++) {
-    const name = path.slice(0, length).join('.');
-    if (!Object.hasOwn(members, name)) continue;
-    const value = valueAt(members[name], path.slice(length));
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
-
-/** Compares without a regular expression: linear in the text, whatever the pattern. */
-export function globTest(pattern: string): (text: string) => boolean {
-  const parts = pattern.split('*');
-  const [first = '', ...rest] = parts;
-  const last = rest.pop();
-  if (last === undefined) return (text) => text === pattern;
-  return (text) => {
-    if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
-    let at = first.length;
-    for (const part of rest) {
-      const found = text.indexOf(part, at);
-      if (found < 0 || found + part.length > text.length - last.length) return false;
-      at = found + part.length;
-    }
-    return true;
-  };
 }

@@ -1,6 +1,7 @@
-import { describeError } from '../errors.ts';
+import { describeError, RelayError } from '../errors.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './sqlite/batch-row.ts';
 import { isDamage, openForReading, type Sqlite, type Statement } from './sqlite/database.ts';
+import { MIGRATIONS } from './sqlite/migrations.ts';
 import { readHead } from './sqlite/head.ts';
 import { Sketches, SKETCH_HASH_BYTES } from './sqlite/sketches.ts';
 
@@ -50,6 +51,8 @@ interface HeaderRow {
 
 const HEADER_COLUMNS = `first_seq, records, line_bytes, received_first_ms, received_last_ms, event_first_ms, event_last_ms,
   streams_cut, payload_hash, datasets`;
+/** The step that made the indexes that are asked here. */
+const FORMAT_MIN = MIGRATIONS.findIndex((step) => step.includes('INDEX batch_search')) + 1;
 const MAX_MS = 8.64e15;
 const ALWAYS: HeaderTimes = { of: 'received', sinceMs: -MAX_MS, untilMs: MAX_MS };
 /** Headers tell whole milliseconds, records may be finer: a batch just beside the range is looked at. */
@@ -78,6 +81,13 @@ export class Catalog implements Disposable {
   /** Throws `JOURNAL_UNUSABLE` where there is no journal. */
   constructor(directory: string) {
     this.#database = openForReading(directory);
+    if (Number(this.#database.pragma('user_version', { simple: true })) < FORMAT_MIN) {
+      this.#database.close();
+      throw new RelayError(
+        'JOURNAL_UNUSABLE',
+        'an older version wrote this journal; start the relay on it once, then search',
+      );
+    }
     this.#sketches = Sketches.forReading(directory);
     const headers = (of: HeaderTimes['of'], place: string): Statement =>
       this.#database.prepare(

@@ -1,5 +1,6 @@
-import type { Batch, BuiltBatch } from '../record/batch.ts';
 import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
+import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
+import type { RetentionStore } from './retention-store.ts';
 
 /**
  * The contract of the journal: durable, ordered, one cursor for each endpoint. It has one implementation, in `sqlite/`; its
@@ -28,6 +29,13 @@ export interface Journal {
    * for a batch that cannot be read: it has then been set aside and counted, and the next call goes on after it.
    */
   read(fromSeq: number): Promise<Batch | undefined>;
+  /** The batch that a place is in, by itself; undefined where it has gone. Rejects as `read` does. */
+  readOne(seq: number): Promise<Batch | undefined>;
+  /**
+   * Where the batches begin that may hold a record of a stream, such as `job:…`: from the one that `fromSeq` is in up to `endSeq`, in
+   * order, so many at most. What is not listed holds none.
+   */
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
 
@@ -61,6 +69,11 @@ export interface Journal {
   configure(limits: JournalLimits): void;
   /** Waits for what was appended and advanced, then closes. */
   close(): Promise<void>;
+}
+
+/** A journal that can purge. */
+export interface PurgeableJournal extends Journal {
+  readonly retention: RetentionStore;
 }
 
 /** What the journal tells while it runs. Whoever opens it decides what to log and to count. */
@@ -131,6 +144,8 @@ export interface Progress {
   readonly delivered: number;
   readonly filtered: number;
   readonly refused: readonly RefusedRecord[];
+  /** Places in batches that were there, but whose record had been purged. Left out: none. */
+  readonly purged?: number;
 }
 
 export interface RefusedRecord {
@@ -163,6 +178,8 @@ export interface JournalStats {
   readonly freeBytes: number;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;
+  /** Records that purges took. */
+  readonly purgedRecords: number;
   /** Records removed to stay within the quota. */
   readonly reclaimedRecords: number;
   readonly oldestReceivedMs: number | undefined;

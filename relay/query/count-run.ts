@@ -3,7 +3,7 @@ import { Catalog, type BatchHeader } from '../journal/catalog.ts';
 import { BatchWalk, type WalkedBatch } from './batch-walk.ts';
 import { compileQuery, type CompiledQuery } from './compile.ts';
 import { resolveField, someValueAt } from './fields.ts';
-import { findLines } from './line-finder.ts';
+import { BatchText, findLines } from './line-finder.ts';
 import { textOf } from './record-text.ts';
 import type { CountRequest, CountStep, FacetValue, TimeRange } from './request.ts';
 
@@ -65,9 +65,9 @@ export class CountRun implements Disposable {
     const { header } = batch;
     const lines = this.#walk.read(header);
     if (lines === undefined) return;
-    const { firstSeq, records } = header;
+    const text = new BatchText(header, lines);
     const options = { newestFirst: false, timeOf: this.#axis.of };
-    for (const { seq, timeMs, record } of findLines(this.#query, { firstSeq, records, lines }, this.#range, options)) {
+    for (const { seq, timeMs, record } of findLines(this.#query, text, this.#range, options)) {
       if (seq < batch.fromSeq || seq >= batch.endSeq) continue;
       this.#add(timeMs, 1);
       for (const [field, values] of this.#facets)

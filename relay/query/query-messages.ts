@@ -1,3 +1,4 @@
+import type { TailStep } from './tail-messages.ts';
 import type { CountRequest, CountStep, SearchRequest, SearchStep } from './request.ts';
 
 /** What passes between the main thread and the one that searches. */
@@ -16,6 +17,11 @@ export interface QueryThreadCalls {
   stepCount(id: number): CountStep;
   /** Ends a search, wherever it is. */
   end(id: number): void;
+  /** Follows the journal's end for a query, until it is closed. */
+  openTail(key: number, query: string): void;
+  closeTail(key: number): void;
+  /** What was committed since the last step, for all tails. */
+  stepTails(): TailStep;
   /** Keeps the index of searches for a short time. True where there is more to do. */
   index(): boolean;
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../io/clock.ts';
 import { Catalog } from '../journal/catalog.ts';
 import { BatchWalk, type WalkedBatch } from './batch-walk.ts';
 import { compileQuery, type CompiledQuery } from './compile.ts';
-import { findLines, type FoundLine } from './line-finder.ts';
+import { BatchText, findLines, type FoundLine } from './line-finder.ts';
 import type { FoundRecord, SearchRequest, SearchStep } from './request.ts';
 
 /** A step ends once it has this much to show, so that whoever takes it is not flooded. */
@@ -77,11 +77,10 @@ export class SearchRun implements Disposable {
     const lines = batch === undefined ? undefined : this.#walk.read(batch.header);
     if (batch === undefined || lines === undefined) return undefined;
     const { range, order } = this.#request;
-    const { firstSeq, records } = batch.header;
     const options = { newestFirst: order === 'newest', timeOf: range?.of ?? 'event' };
     // Where the first of the batch is left, the cursor must stand before it.
     this.#cursor = this.#walk.cursor;
-    return { batch, lines: findLines(this.#query, { firstSeq, records, lines }, range, options) };
+    return { batch, lines: findLines(this.#query, new BatchText(batch.header, lines), range, options) };
   }
 
   [Symbol.dispose](): void {

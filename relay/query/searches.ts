@@ -5,11 +5,14 @@ import { Thread } from '../io/thread.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import type { QueryThreadCalls, QueryThreadOptions } from './query-messages.ts';
 import type { CountRequest, CountStep, SearchRequest, SearchStep } from './request.ts';
+import { Tails } from './tails.ts';
 import { Turns } from './turns.ts';
 
 /** Searches that are done at the same time, step by step in turn; and those that wait until one of them ends. */
 const RUNNING_MAX = 8;
 const WAITING_MAX = 64;
+/** Who does not take what was found for so long gives his turn to others; to go on later fails. */
+const PATIENCE_MS = 60_000;
 /** The thread and its memory go when nobody has searched for so long. */
 const IDLE_MS = 60_000;
 
@@ -34,6 +37,8 @@ export class Searches {
   readonly #options: SearchesOptions;
   readonly #turns = new Turns(RUNNING_MAX, WAITING_MAX);
   readonly #index: IndexKeeper;
+  /** Live tails. */
+  readonly tails: Tails;
   #thread: Thread<QueryThreadCalls> | undefined;
   #users = 0;
   #nextId = 1;
@@ -47,6 +52,13 @@ export class Searches {
       nextSeq: options.nextSeq,
       work: () => this.#use((thread) => thread.call('index')),
       isBusy: () => this.#turns.running > 0,
+    });
+    this.tails = new Tails({
+      clock: options.clock,
+      nextSeq: options.nextSeq,
+      open: (key, query) => this.#use((thread) => thread.call('openTail', key, query)),
+      close: (key) => this.#thread?.tell('closeTail', key),
+      step: () => this.#use((thread) => thread.call('stepTails')),
     });
   }
 
@@ -75,6 +87,7 @@ export class Searches {
   async close(): Promise<void> {
     this.#closed = true;
     this.#index.close();
+    this.tails.close();
     this.#idle?.cancel();
     await this.#thread?.worker.terminate();
   }
@@ -87,11 +100,18 @@ export class Searches {
     { signal, timeLimitMs }: RunOptions,
   ): AsyncGenerator<Step, void> {
     const { clock } = this.#options;
-    using _turn = await this.#turns.take(signal);
+    const turn = await this.#turns.take(signal);
     const id = this.#nextId++;
     this.#users++;
-    const thread = this.#runningThread();
+    let thread: Thread<QueryThreadCalls> | undefined;
+    let patience: Timer | undefined;
+    const abandon = once(() => {
+      thread?.tell('end', id);
+      this.#release();
+      turn[Symbol.dispose]();
+    });
     try {
+      thread = this.#runningThread();
       let leftMs = timeLimitMs;
       await steps.open(thread, id);
       for (;;) {
@@ -99,12 +119,14 @@ export class Searches {
         const step = await steps.step(thread, id);
         leftMs -= clock.monotonicMs() - startedMs;
         const ending = step.ending ?? (signal?.aborted === true ? 'cancelled' : leftMs <= 0 ? 'time' : undefined);
+        patience = clock.after(PATIENCE_MS, abandon);
         yield { ...step, ending };
+        patience.cancel();
         if (ending !== undefined) return;
       }
     } finally {
-      thread.tell('end', id);
-      this.#release();
+      patience?.cancel();
+      abandon();
     }
   }
 
@@ -122,7 +144,7 @@ export class Searches {
     if (this.#users > 0 || this.#closed) return;
     this.#idle?.cancel();
     this.#idle = this.#options.clock.after(IDLE_MS, () => {
-      if (this.#users === 0) void this.#thread?.worker.terminate();
+      if (this.#users === 0 && this.tails.count === 0) void this.#thread?.worker.terminate();
     });
   }
 
@@ -131,10 +153,21 @@ export class Searches {
     this.#idle?.cancel();
     if (this.#thread === undefined || this.#thread.ended) {
       const { directory, freeBytesMin } = this.#options;
-      this.#thread = new Thread<QueryThreadCalls>(startQueryThread({ directory, freeBytesMin }));
+      const worker = startQueryThread({ directory, freeBytesMin });
+      this.#thread = new Thread<QueryThreadCalls>(worker);
+      // What it followed is gone with it.
+      worker.on('exit', () => this.tails.fail(new RelayError('SEARCH_BUSY', 'the thread that searches has ended')));
     }
     return this.#thread;
   }
+}
+
+function once(work: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) work();
+    isDone = true;
+  };
 }
 
 /** The same code runs as TypeScript source and as built JavaScript. */

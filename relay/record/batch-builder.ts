@@ -185,15 +185,15 @@ export class BatchBuilder implements Recorder {
     this.#options.onSealed(batch);
   }
 
-  /** True where nothing waits to be sealed. */
-  get isEmpty(): boolean {
-    return this.#records === 0 && !this.#carries;
-  }
-
   #streamNames(): StreamName[] {
     const names = this.#streams.names();
     const { filter } = this;
     return filter === undefined ? names : [...new Set(names.map((name) => filter.rename(name)))];
+  }
+
+  /** True where nothing waits to be sealed. */
+  get isEmpty(): boolean {
+    return this.#records === 0 && !this.#carries;
   }
 
   /** True where something is to be committed beside records. */

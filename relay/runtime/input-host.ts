@@ -45,10 +45,10 @@ export interface InputWorld {
   readonly random: Random;
   readonly log: Log;
   readonly isStored: (dataset: string) => boolean;
-  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
-  readonly runner: RunnerDatasets | undefined;
   /** The name under which a dataset is kept. */
   readonly datasetName: (dataset: string) => string;
+  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
+  readonly runner: RunnerDatasets | undefined;
 }
 
 /** One configured input at work. */

@@ -17,8 +17,8 @@ export interface AuditEntry {
 }
 
 /**
- * The relay's own records: they are kept and go to the endpoints like any other. Nothing here throws: what a record tells of has
- * happened all the same.
+ * The relay's own records: they are kept and go to the endpoints like any other. Nothing but `tell` throws: what a record
+ * tells of has happened all the same.
  */
 export class OwnRecords {
   readonly #acceptor: Acceptor;
@@ -36,6 +36,13 @@ export class OwnRecords {
     } catch (error) {
       this.#log.error('a record of the relay itself could not be written', { dataset, reason: describeError(error) });
     }
+  }
+
+  /** Writes a record whose `spillway` holds these fields. Resolves with its place once it is durable; rejects where it cannot be. */
+  async tell(dataset: string, message: string, spillway: Readonly<Record<string, unknown>>): Promise<number> {
+    const seq = this.#acceptor.note({ name: dataset, stored: true }, message, { spillway });
+    await this.#acceptor.durable(seq + 1);
+    return seq;
   }
 
   /** What somebody did to the relay. */

@@ -14,7 +14,6 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
   inputMetrics(metrics, relay);
   endpointMetrics(metrics, relay);
   journalMetrics(metrics, relay);
-  if (relay.runs !== undefined) registerRunsMetrics(metrics, relay.runs);
   metrics.gauge('spillway_alerts', 'Alerts at present, by kind.', ['kind'], () =>
     alertKinds.map((kind): Sample => ({
       labels: { kind },
@@ -22,6 +21,7 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
     })),
   );
   redactMetrics(metrics, relay);
+  if (relay.runs !== undefined) registerRunsMetrics(metrics, relay.runs);
 }
 
 function inputMetrics(metrics: Metrics, relay: Relay): void {

@@ -86,7 +86,14 @@ function rounds(options: unknown, lines: readonly string[]): () => number {
     flush() {},
   };
   const dataset = { name: 'syslog', stored: true };
-  const records = new SyslogRecords({ context, dataset, keepOriginal: false, zone: zoneOffset('UTC')! });
+  const records = new SyslogRecords({
+    context,
+    dataset,
+    keepOriginal: false,
+    zone: zoneOffset('UTC')!,
+    harbor: { detect: 'by_program', silence_warning_ms: 0, skew_ms: 300_000 },
+    heardHarbor: () => {},
+  });
   const peer = records.peer('10.1.2.3');
   return () => {
     const before = process.cpuUsage();

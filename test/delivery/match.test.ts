@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { compileMatch, globTest, type MatchOptions } from '../../relay/delivery/match.ts';
+import { compileMatch, type MatchOptions } from '../../relay/delivery/match.ts';
+import { globTest } from '../../relay/record/glob.ts';
 
 test.each([
   { pattern: 'a', text: 'a', matches: true },

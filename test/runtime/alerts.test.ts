@@ -64,9 +64,9 @@ test('an endpoint that goes down is told by webhook, syslog, record, metric and 
     await expect.poll(async () => (await look(), harness.relay.alerts!.active)).toEqual([]);
 
     await expect
-      .poll(() => hook.posted.map(({ phase, kind, subject }) => `${phase} ${kind} ${subject}`))
+      .poll(() => hook.posted.map(({ phase, kind, subject }) => `${phase} ${kind} ${subject}`), { timeout: 15_000 })
       .toEqual(['began endpoint_down bad', 'ended endpoint_down bad']);
-    await expect.poll(() => paged.length).toBe(2);
+    await expect.poll(() => paged.length, { timeout: 10_000 }).toBe(2);
     expect(paged[0]).toMatch(/^<10>1 .* spillway .*endpoint_down began: endpoint bad is down: nobody answers$/);
     expect(paged[1]).toMatch(/^<13>1 .*endpoint_down ended/);
     await expect

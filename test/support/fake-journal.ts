@@ -212,6 +212,12 @@ export class FakeJournal implements Journal {
     return this.keys;
   }
 
+  async readOne(): Promise<undefined> {}
+
+  async streamPlaces(): Promise<number[]> {
+    return [];
+  }
+
   async jobs(): Promise<StoredJob[]> {
     return [];
   }

@@ -1,17 +1,17 @@
 import { RelayError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
 import { Thread, wireError } from '../../io/thread.ts';
-import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
+import { endSeq, type Batch, type BuiltBatch, type StreamName } from '../../record/batch.ts';
 import {
   isInternalCursor,
   type Cursor,
   type DeadLetter,
-  type Journal,
   type JournalEvents,
   type JournalIdentity,
   type JournalLimits,
   type JournalStats,
   type Progress,
+  type PurgeableJournal,
 } from '../journal.ts';
 import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type {
@@ -25,8 +25,9 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
-import { joinProgress } from './progress.ts';
+import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
+import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { WireBatches } from './wire-batches.ts';
@@ -49,8 +50,9 @@ interface Appending {
  * The journal on SQLite, as the main thread sees it: the writing connection is in one thread, the reading one in another, started when it
  * is first needed.
  */
-export class SqliteJournal implements Journal {
+export class SqliteJournal implements PurgeableJournal {
   readonly identity: JournalIdentity;
+  readonly retention: SqliteRetention;
   readonly #directory: string;
   readonly #writer: Thread<WriterCalls>;
   readonly #events: JournalEvents;
@@ -68,8 +70,14 @@ export class SqliteJournal implements Journal {
   #nextSeq: number;
   #closed = false;
 
-  private constructor(directory: string, writer: Thread<WriterCalls>, ready: WriterReady, events: JournalEvents) {
+  private constructor(options: WriterOptions, writer: Thread<WriterCalls>, ready: WriterReady, events: JournalEvents) {
+    const { directory, compressionLevel } = options;
     this.#directory = directory;
+    this.retention = new SqliteRetention(
+      // The call's own types are tied to its name; through the thread they are not.
+      ((method, ...args) => this.#callWriter('retention', method, args)) as AskWriter,
+      () => startPurger({ directory, compressionLevel }),
+    );
     this.#writer = writer;
     this.#events = events;
     this.#nextSeq = ready.nextSeq;
@@ -96,7 +104,7 @@ export class SqliteJournal implements Journal {
       await thread.worker.terminate();
       throw error;
     });
-    return new SqliteJournal(options.directory, thread, ready, events);
+    return new SqliteJournal(options, thread, ready, events);
   }
 
   get nextSeq(): number {
@@ -126,6 +134,17 @@ export class SqliteJournal implements Journal {
     if (first === undefined) return undefined;
     this.#ahead.keep(rest);
     return this.#give(first);
+  }
+
+  async readOne(seq: number): Promise<Batch | undefined> {
+    const thread = this.#readingThread();
+    const borrower = this.#borrower;
+    const [found] = await thread.call('read', seq, seq + 1, 1);
+    return found === undefined ? undefined : this.#give(borrowed(found, thread, borrower));
+  }
+
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]> {
+    return this.#ask((reader) => reader.call('streamPlaces', stream, fromSeq, endSeq, limit));
   }
 
   onCommit(listener: (endSeq: number) => void): () => void {
@@ -216,6 +235,7 @@ export class SqliteJournal implements Journal {
     if (this.#closed) return;
     this.#closed = true;
     await this.#reader?.call('close').catch(() => undefined);
+    await this.retention.rest();
     await this.#callWriter('close');
     await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
     // The end of a request that never came: nothing of it was kept.
@@ -316,6 +336,7 @@ export class SqliteJournal implements Journal {
       case 'salvaged':
         // It still has the damaged files open.
         this.#endReader();
+        void this.retention.rest();
         this.#events.salvaged(message.report);
         return;
       case 'inconsistent':
@@ -332,11 +353,12 @@ export class SqliteJournal implements Journal {
 /** What the reading thread sent, as those take it who deliver it. */
 function borrowed(item: SentRead, thread: Thread<ReaderThreadCalls>, borrower: Borrower): Found {
   if (item.kind === 'damaged') return item;
-  const { lent, firstSeq, records, datasets, receivedFirstMs, receivedLastMs } = item;
+  const { lent, firstSeq, records, absent, datasets, receivedFirstMs, receivedLastMs } = item;
   let held = true;
   return {
     firstSeq,
     records,
+    ...(absent === 0 ? {} : { absent }),
     datasets,
     receivedFirstMs,
     receivedLastMs,

@@ -1,5 +1,6 @@
 import type { WireError } from '../../io/thread.ts';
 import type { LentMemory } from './lent-memory.ts';
+import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
 import type {
@@ -53,6 +54,11 @@ export interface WriterCalls {
   /** Looks whether what the reader says of damage is so, and begins a fresh file if it is. True where it did. */
   repair(): boolean;
   receipts(): string[];
+  /** Retention's own calls, each in one transaction, with how long it kept others from writing. */
+  retention<Name extends keyof PurgeDeskCalls>(
+    method: Name,
+    args: Parameters<PurgeDeskCalls[Name]>,
+  ): { readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number };
   runCheckpoints(): RunCheckpoints;
   settle(): void;
   close(): void;
@@ -126,6 +132,7 @@ export interface ReaderCalls {
   cursors(): Cursor[];
   deadLetters(endpoint: string, limit: number): DeadLetter[];
   stats(): JournalStats;
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[];
   jobs(query: JobQuery): StoredJob[];
   job(key: JobKey): JobWithParts | undefined;
   jobCheckpoint(key: JobKey): JobCheckpoint | undefined;
@@ -139,6 +146,8 @@ export type WireRead =
       readonly kind: 'batch';
       readonly firstSeq: number;
       readonly records: number;
+      /** Places whose record was purged: their lines are empty. */
+      readonly absent: number;
       readonly lines: Uint8Array<ArrayBuffer>;
       readonly datasets: Readonly<Record<string, number>>;
       readonly receivedFirstMs: number;

@@ -9,6 +9,13 @@
  *   come into it when they are merged; until then they are few, and at the end.
  * - `batch_search`: what a search asks of a batch before it unpacks it, so that the payloads' pages are not touched.
  *   `batch_small`: the batches that are not in `batch_stream`, since nobody has merged them.
+ * - `batch_absent`: batches that a purge has rewritten, and how many of their places hold no record any more: their lines are empty. It
+ *   stands beside `batch`, whose columns after the payload would be slow to read.
+ * - `purge_run`, `purge_log`: what purges did. `digest` runs over their items.
+ * - `purge_item`: one row for each batch that a purge took from, for ever: its content's hash before and after (NULL: it went whole), and
+ *   the chain's value before and after it. `merged` says that the link was made from members whose hashes are gone with their lines.
+ * - `certificate`: what a purge that took something says of itself, as it stands in the stream too.
+ * - `hold`: what no purge and no limit may take. One that was lifted stays, for the record.
  * - `gap`: what went (quota, purge, damage), with the chain's value before and after, so that the chain stays whole. An empty
  *   `chain_after` stands for one that nobody knows: what stood there could not be read. `gap_hash` is made of the other columns.
  */
@@ -166,5 +173,64 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX batch_search ON batch (first_seq, records, line_bytes, received_first_ms, received_last_ms, event_first_ms,
     event_last_ms, streams_cut, payload_hash, datasets);
   CREATE INDEX batch_small ON batch (first_seq) WHERE hash_of = 'lines' AND members IS NULL;
+  `,
+  `
+  CREATE TABLE batch_absent (first_seq INTEGER PRIMARY KEY, records INTEGER NOT NULL) STRICT;
+
+  CREATE TABLE purge_run (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    state TEXT NOT NULL,
+    dry_run INTEGER NOT NULL,
+    cause TEXT NOT NULL,
+    who TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    started_ms INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    ended_ms INTEGER,
+    tally TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    error TEXT
+  ) STRICT;
+  CREATE TABLE purge_log (
+    run_id INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (run_id, number)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE purge_item (
+    first_seq INTEGER NOT NULL,
+    run_id INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    merged INTEGER NOT NULL,
+    content_before BLOB NOT NULL,
+    content_after BLOB,
+    link_before BLOB NOT NULL,
+    link_after BLOB NOT NULL,
+    PRIMARY KEY (first_seq, run_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX purge_item_run ON purge_item (run_id, first_seq);
+
+  CREATE TABLE certificate (
+    run_id INTEGER PRIMARY KEY,
+    body TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    told_seq INTEGER
+  ) STRICT;
+
+  CREATE TABLE hold (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    scope TEXT NOT NULL,
+    who TEXT NOT NULL,
+    why TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    lifted_ms INTEGER,
+    lifted_by TEXT,
+    lifted_why TEXT
+  ) STRICT;
   `,
 ];

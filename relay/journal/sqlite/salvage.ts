@@ -21,7 +21,13 @@ const TABLES = [
   'step',
   'page',
   'worker_log',
-] as const;
+  'batch_absent',
+  'purge_run',
+  'purge_log',
+  'purge_item',
+  'certificate',
+  'hold',
+];
 
 interface Findings {
   recordsSaved: number;
@@ -50,7 +56,7 @@ export function salvage({ folder, into }: { folder: string; into: Sqlite }): Fin
   return findings;
 }
 
-function copyTable(from: Sqlite, into: Sqlite, table: (typeof TABLES)[number]): void {
+function copyTable(from: Sqlite, into: Sqlite, table: string): void {
   into.exec('BEGIN IMMEDIATE');
   try {
     const rows = from.prepare(`SELECT * FROM ${table}`).iterate() as IterableIterator<Record<string, unknown>>;

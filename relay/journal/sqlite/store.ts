@@ -171,7 +171,8 @@ export class Store {
     const cursor = this.#selectCursor.get(endpoint) as { seq: number } | undefined;
     if (cursor === undefined) return undefined;
     const skipped = progress.fromSeq - cursor.seq;
-    const taken = progress.delivered + progress.filtered + progress.refused.length;
+    const absent = progress.purged ?? 0;
+    const taken = progress.delivered + progress.filtered + progress.refused.length + absent;
     if (skipped < 0 || progress.toSeq - progress.fromSeq !== taken)
       return `${taken} records taken from ${progress.fromSeq} to ${progress.toSeq}, the cursor stands at ${cursor.seq}`;
     const purged = skipped === 0 ? 0 : this.#gaps.recordsBetween(cursor.seq, progress.fromSeq, 'purge');
@@ -184,7 +185,7 @@ export class Store {
       progress.filtered,
       progress.refused.length,
       skipped - purged,
-      purged,
+      purged + absent,
       endpoint,
     );
     this.#cursorSeqs.set(endpoint, progress.toSeq);
