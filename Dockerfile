@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY relay ./relay
-RUN node node_modules/typescript/bin/tsc -p relay && find dist -name '*.map' -delete \
+RUN node node_modules/typescript/bin/tsc -p relay && node node_modules/vite/bin/vite.js build --logLevel warn relay/console && find dist -name '*.map' -delete \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # The native module comes with binaries for other systems and with the sources of SQLite.
 RUN cd node_modules/better-sqlite3 \
@@ -17,6 +17,8 @@ RUN cd node_modules/better-sqlite3 \
   && test -f "prebuilds/$keep" \
   && rm -rf deps src \
   && find /app/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' \) -delete
+# What Node makes of the program at its first start is kept for every other one, which may not write there.
+RUN node dist/main.js run --help > /dev/null && chmod -R a+rX dist
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production

@@ -3,7 +3,13 @@ import { defineConfig } from 'vitest/config';
 /** What takes its time: killing, foreign programs, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
 const slow = ['test/{crash,peers,sim}/**/*.test.ts'];
 
-const common = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' } as const;
+/** A busy machine may take its time; what is right comes in the end. */
+const common = {
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+  pool: 'forks',
+  expect: { poll: { timeout: 10_000 } },
+} as const;
 
 export default defineConfig({
   test: {

@@ -20,6 +20,14 @@ if (major < needed[0]! || (major === needed[0] && minor < needed[1]!)) {
 } else {
   // Stays where the command's promise is never settled: then the process ends without a word, and must not look well.
   process.exitCode = 1;
+  // What Node makes of the built program is kept beside it, where that may be written to, so that the next start is quicker. Not in Node's
+  // own place for it: that is a folder below /tmp, which others may have made before us.
+  if (import.meta.url.endsWith('.js')) {
+    const folder = new URL('./.compile-cache', import.meta.url);
+    process
+      .getBuiltinModule('node:module')
+      .enableCompileCache(process.getBuiltinModule('node:url').fileURLToPath(folder));
+  }
   import('./cli/commands.ts').then(start, (error: unknown) => {
     process.stderr.write(
       'spillway cannot be loaded: ' + String(error) + '\nIs it installed and built? See README.md.\n',
@@ -48,6 +56,7 @@ function start(cli: typeof Cli): Promise<void> {
       workingFolder: process.cwd(),
       processId: process.pid,
       signal: stopping.signal,
+      ...(process.stdin.isTTY && process.stderr.isTTY ? { confirm } : {}),
       onReload(listener) {
         process.on('SIGHUP', listener);
         return () => process.off('SIGHUP', listener);
@@ -56,6 +65,16 @@ function start(cli: typeof Cli): Promise<void> {
     .then((exitCode) => {
       process.exitCode = exitCode;
     });
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(question + ' [y/N] ')).trim());
+  } finally {
+    lines.close();
+  }
 }
 
 function terminal(stream: NodeJS.WriteStream): Terminal {

@@ -10,9 +10,14 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).relayCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   status: async () => (await import('./status.ts')).statusCommand,
+  search: async () => (await import('./search.ts')).searchCommand,
   tail: async () => (await import('./tail.ts')).tailCommand,
+  transcript: async () => (await import('./transcript.ts')).transcriptCommand,
   export: async () => (await import('./export.ts')).exportCommand,
   replay: async () => (await import('./replay.ts')).replayCommand,
+  purge: async () => (await import('./purge.ts')).purgeCommand,
+  hold: async () => (await import('./hold.ts')).holdCommand,
+  verify: async () => (await import('./verify.ts')).verifyCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   catch: async () => (await import('./catch.ts')).catchCommand,
   keep: async () => (await import('./keep.ts')).keepCommand,
@@ -32,10 +37,17 @@ const small: readonly string[] = ['keep', 'drain'];
 
 /** Runs what stands on the command line, with the world as it is. */
 export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
-  const registry: Registry = small.includes(words[0] ?? '')
-    ? { inputs: [], outputs: [] }
-    : (await import('../config/registry.ts')).registry;
-  const context = { ...process, clock: systemClock, random: systemRandom, registry, version: version() };
+  const registry = small.includes(words[0] ?? '') ? undefined : (await import('../config/registry.ts')).registry;
+  const context = {
+    ...process,
+    clock: systemClock,
+    random: systemRandom,
+    version: version(),
+    get registry(): Registry {
+      if (registry === undefined) throw new Error(`${words[0]} does without components`);
+      return registry;
+    },
+  };
   return runCommand(await loadCommands(words), words, context);
 }
 

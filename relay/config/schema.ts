@@ -1,6 +1,10 @@
 import { z } from 'zod';
+import { retentionOptions } from '../retention/options.ts';
+import { alertOptions } from '../alerts/options.ts';
+import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
+import { runsOptions } from './runs-options.ts';
 import { sizeOption } from './size.ts';
 
 /** What an operator may call an input or an endpoint: it stands in metrics, in paths of the API and on command lines. */
@@ -52,6 +56,13 @@ export const deliveryOptions = z.strictObject({
     .max(604_800_000)
     .default(1_800_000)
     .describe('How often the log repeats that an endpoint is still down.'),
+  drain: z
+    .enum(['interleave', 'in_order'])
+    .default('interleave')
+    .describe(
+      'How a backlog is worked off. `interleave`: it goes first, but where it takes longer than 30 s, new records are sent beside it, ' +
+        'in turns. `in_order`: nothing new is sent before all that is older.',
+    ),
   drain_records_per_s_max: z
     .int()
     .min(0)
@@ -148,6 +159,10 @@ const adminOptions = z
         'Names by which people reach the console, beside `localhost` and addresses. A request to another name is ' +
           'refused, so that no web site can pose as the console.',
       ),
+    tls: tlsServerOption
+      .optional()
+      .describe('Certificate and key, to serve the console and the API by HTTPS. Needed where others can listen.')
+      .meta({ examples: [{ cert_file: './tls/relay.pem', key_file: './tls/relay.key' }] }),
   })
   .prefault({})
   .describe('The console and the API.');
@@ -215,7 +230,11 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    retention: retentionOptions,
+    redact: registry.filters.redact.options,
+    runs: runsOptions,
     admin: adminOptions,
+    alerts: alertOptions,
     log: logOptions,
   });
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, Server as TlsServer, type TlsOptions } from 'node:tls';
 import { RelayError } from '../errors.ts';
 import type { Clock, Timer } from './clock.ts';
 import { formatAddress, type ListenAddress } from './listen-url.ts';
+import { withoutTickets } from './session-tickets.ts';
 import { SharedRead } from './shared-read.ts';
 
 export interface StreamServerOptions {
@@ -79,6 +80,7 @@ export class StreamServer {
             if (onData !== undefined) socket.on('data', (chunk: Buffer) => onData(socket, chunk));
             onSocket(socket);
           });
+    if (server instanceof TlsServer) withoutTickets(server);
     server.on('tlsClientError', (error: NodeJS.ErrnoException) =>
       this.#options.onRefused(error.code === 'ERR_TLS_HANDSHAKE_TIMEOUT' ? 'timeout' : 'tls'),
     );

@@ -48,39 +48,38 @@ export class LineWriter {
   /** Copies a fragment, which is ASCII or UTF-8 without DEL, so that eight bytes at once never look like a NaN to be normalised. */
   raw(fragment: Source): void {
     const length = fragment.bytes.length;
-    if (length > 1_024) {
+    const start = this.position;
+    if (length < 8 || length > 1_024) {
       this.copy(fragment, 0, length);
       return;
     }
     const from = fragment.view;
     const to = this.view;
-    let d = this.position;
-    let s = 0;
-    for (const last = length - 8; s <= last; s += 8, d += 8) to.setFloat64(d, from.getFloat64(s, true), true);
-    if (s <= length - 4) {
-      to.setInt32(d, from.getInt32(s, true), true);
-      s += 4;
-      d += 4;
-    }
-    for (; s < length; s++, d++) this.bytes[d] = fragment.bytes[s]!;
-    this.position = d;
+    const last = length - 8;
+    for (let s = 0; s < last; s += 8) to.setFloat64(start + s, from.getFloat64(s, true), true);
+    // The last eight, some of them again.
+    to.setFloat64(start + last, from.getFloat64(last, true), true);
+    this.position = start + length;
   }
 
   /** Copies bytes that are JSON already, from `start` up to `end`. */
   copy(source: Source, start: number, end: number): void {
     const length = end - start;
+    const d = this.position;
+    this.position = d + length;
     if (length > 256) {
-      this.bytes.set(source.bytes.subarray(start, end), this.position);
-      this.position += length;
+      this.bytes.set(source.bytes.subarray(start, end), d);
+      return;
+    }
+    if (length < 4) {
+      for (let i = 0; i < length; i++) this.bytes[d + i] = source.bytes[start + i]!;
       return;
     }
     const from = source.view;
     const to = this.view;
-    let d = this.position;
-    let s = start;
-    for (const last = end - 4; s <= last; s += 4, d += 4) to.setInt32(d, from.getInt32(s, true), true);
-    for (; s < end; s++, d++) this.bytes[d] = source.bytes[s]!;
-    this.position = d;
+    const last = length - 4;
+    for (let i = 0; i < last; i += 4) to.setInt32(d + i, from.getInt32(start + i, true), true);
+    to.setInt32(d + last, from.getInt32(start + last, true), true);
   }
 
   byte(value: number): void {
@@ -130,22 +129,28 @@ export class LineWriter {
     const to = this.view;
     let d = this.position;
     let s = start;
-    const last = end - 4;
     while (s < end) {
       let special = 0;
-      for (; s <= last; s += 4, d += 4) {
+      for (const last = end - 8; s <= last; s += 8, d += 8) {
+        const low = from.getInt32(s, true);
+        const high = from.getInt32(s + 4, true);
+        if ((specialBytes(low) | specialBytes(high)) !== 0) break;
+        to.setInt32(d, low, true);
+        to.setInt32(d + 4, high, true);
+      }
+      for (; s < end; s += 4, d += 4) {
+        const left = end - s;
+        if (left < 4 && (s + 4 > from.byteLength || d + 4 > to.byteLength)) break;
         const four = from.getInt32(s, true);
-        const quote = four ^ 0x22222222;
-        const backslash = four ^ 0x5c5c5c5c;
+        special = specialBytes(four);
+        // Of what lies behind the end nothing counts; what is written there is written over.
+        if (left < 4) special &= (1 << (left << 3)) - 1;
         to.setInt32(d, four, true);
-        // The well-known test for "one of these four bytes is below n, or zero": the lowest bit set tells the first of them.
-        special =
-          (four |
-            ((four - 0x20202020) & ~four) |
-            ((quote - 0x01010101) & ~quote) |
-            ((backslash - 0x01010101) & ~backslash)) &
-          0x80808080;
         if (special !== 0) break;
+        if (left < 4) {
+          this.position = d + left;
+          return;
+        }
       }
       if (special !== 0) {
         const plain = (31 - Math.clz32(special & -special)) >> 3;
@@ -213,6 +218,16 @@ export class LineWriter {
     out[position + 5] = HEX[codeUnit & 15]!;
     return position + 6;
   }
+}
+
+/**
+ * Which of four bytes JSON must escape, or are not ASCII: the lowest bit set is the highest of the first of them. It is the well-known test
+ * for "a byte below n, or zero", which is exact up to and with the first hit.
+ */
+function specialBytes(four: number): number {
+  return (
+    (four | (four - 0x20202020) | ((four ^ 0x22222222) - 0x01010101) | ((four ^ 0x5c5c5c5c) - 0x01010101)) & 0x80808080
+  );
 }
 
 /**

@@ -14,10 +14,18 @@ export class StreamSet {
   readonly #slots = new Int32Array(SLOTS);
   readonly #kinds: string[] = [];
   readonly #names: Source[] = [];
+  #last: Source | undefined;
+  #lastKind = '';
   /** True where a name did not fit. */
   full = false;
 
   add(kind: string, name: Source, start: number, end: number): void {
+    // A sender's own name comes with each of its records, as the same object.
+    if (start === 0 && name === this.#last && kind === this.#lastKind && end === name.bytes.length) return;
+    if (start === 0 && end === name.bytes.length) {
+      this.#last = name;
+      this.#lastKind = kind;
+    }
     const length = Math.min(end - start, NAME_BYTES_MAX);
     // FNV-1a over four bytes at a time: short, and good enough where a collision costs one more look.
     let hash = 0x811c9dc5 ^ kind.length;
@@ -43,6 +51,7 @@ export class StreamSet {
 
   clear(): void {
     if (this.#names.length > 0) this.#slots.fill(0);
+    this.#last = undefined;
     this.#kinds.length = 0;
     this.#names.length = 0;
     this.full = false;

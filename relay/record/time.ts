@@ -168,16 +168,31 @@ function parseMinute(bytes: Uint8Array, start: number): number {
     bytes[start + 13] !== 0x3a
   )
     return Number.NaN;
+  const days = daysOf(bytes, start);
+  const hour = digits2(bytes, start + 11);
+  const minute = digits2(bytes, start + 14);
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return Number.NaN;
+  return days * 86_400_000 + hour * 3_600_000 + minute * 60_000;
+}
+
+// The date is mostly that of the line before.
+let dateKey = -1;
+let dateDays = Number.NaN;
+
+/** `2026-11-22` as days since 1970; NaN where it is no such date. */
+function daysOf(bytes: Uint8Array, start: number): number {
   const century = digits2(bytes, start);
   const yearOfCentury = digits2(bytes, start + 2);
   const month = digits2(bytes, start + 5);
   const day = digits2(bytes, start + 8);
-  const hour = digits2(bytes, start + 11);
-  const minute = digits2(bytes, start + 14);
   if (century < 0 || yearOfCentury < 0 || month < 1 || month > 12 || day < 1) return Number.NaN;
   const year = century * 100 + yearOfCentury;
-  if (day > daysInMonth(year, month) || hour < 0 || hour > 23 || minute < 0 || minute > 59) return Number.NaN;
-  return daysFromCivil(year, month, day) * 86_400_000 + hour * 3_600_000 + minute * 60_000;
+  const key = (year << 9) | (month << 5) | day;
+  if (key === dateKey) return dateDays;
+  if (day > daysInMonth(year, month)) return Number.NaN;
+  dateKey = key;
+  dateDays = daysFromCivil(year, month, day);
+  return dateDays;
 }
 
 /** Two decimal digits; -1 where they are none. */

@@ -60,6 +60,7 @@ test('an endpoint’s own options and those of delivery are kept apart', () => {
       backoff_max_ms: 30_000,
       down_after_ms: 10_000,
       reminder_interval_ms: 1_800_000,
+      drain: 'interleave',
       drain_records_per_s_max: 0,
       resend_records: 1_000,
       dead_letters_max: 100_000,

@@ -65,6 +65,7 @@ export class DeliveryHarness implements AsyncDisposable {
         backoffMaxMs: 30_000,
         downAfterMs: 10_000,
         reminderIntervalMs: 1_800_000,
+        drain: 'interleave',
         drainRecordsPerSecondMax: 0,
         resendRecords: 10,
         deadLettersMax: 1_000,

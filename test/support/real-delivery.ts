@@ -25,6 +25,7 @@ export const endpointOptions = {
   backoffMaxMs: 50,
   downAfterMs: 60_000,
   reminderIntervalMs: 60_000,
+  drain: 'interleave' as const,
   drainRecordsPerSecondMax: 0,
   resendRecords: 10_000,
   deadLettersMax: 1_000,

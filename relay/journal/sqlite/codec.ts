@@ -1,13 +1,13 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdDecompressSync } from 'node:zlib';
+import { Compressor } from './compressor.ts';
 
 export type Encoding = 'plain' | 'zstd';
 
 /** Below this, compressing costs more than it saves; such batches are merged, and compressed then. */
 const COMPRESS_BYTES_MIN = 1_024;
 
-const FAST_LEVEL_MAX = 2;
-/** 128 KiB. */
-const FAST_WINDOW_LOG = 17;
+/** One for each level that was asked for: there are 19. */
+const compressors = new Map<number, Compressor>();
 
 export interface Payload {
   readonly encoding: Encoding;
@@ -16,16 +16,12 @@ export interface Payload {
 
 export function encodePayload(lines: Uint8Array, level: number): Payload {
   if (lines.length < COMPRESS_BYTES_MIN) return { encoding: 'plain', bytes: lines };
-  const bytes = zstdCompressSync(lines, {
-    chunkSize: outputChunkBytes(lines.length / 4),
-    params: {
-      [constants.ZSTD_c_compressionLevel]: level,
-      // What a fast level finds repeats in then fits the processor's nearest cache: a fifth faster, and hardly larger. A checksum is not
-      // needed: the batch has its hash.
-      ...(level <= FAST_LEVEL_MAX ? { [constants.ZSTD_c_windowLog]: FAST_WINDOW_LOG } : {}),
-    },
-  });
-  return { encoding: 'zstd', bytes };
+  let compressor = compressors.get(level);
+  if (compressor === undefined) {
+    compressor = new Compressor(level);
+    compressors.set(level, compressor);
+  }
+  return { encoding: 'zstd', bytes: compressor.compress(lines) };
 }
 
 /** The lines in a payload. Throws where it is damaged, or would unpack to another size than it should. */

@@ -12,8 +12,11 @@ const LOCK_FILE = 'journal.lock';
 
 /** What may be set without a promise being broken by it is not an option but a constant here. */
 const PAGE_BYTES = 8_192;
-/** Pages of the write-ahead log after which it is folded into the database: 16 MiB. */
-const CHECKPOINT_PAGES = 2_048;
+/**
+ * Pages of the write-ahead log after which it is folded into the database: 32 MiB. Somebody's commit waits for it, and a commit of one
+ * record writes four pages, so it must not come often.
+ */
+const CHECKPOINT_PAGES = 4_096;
 /** Memory for the page cache, in KiB. */
 const CACHE_KIB = 8_192;
 
@@ -29,7 +32,7 @@ export function openForWriting(directory: string, sync: 'full' | 'normal'): Sqli
     database.pragma(`page_size = ${PAGE_BYTES}`);
     database.pragma('auto_vacuum = INCREMENTAL');
     database.pragma('journal_mode = WAL');
-    database.pragma(`synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}`);
+    setSynchronous(database, sync);
     database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
     database.pragma(`cache_size = -${CACHE_KIB}`);
     database.pragma('temp_store = MEMORY');
@@ -42,6 +45,11 @@ export function openForWriting(directory: string, sync: 'full' | 'normal'): Sqli
     database.close();
     throw error;
   }
+}
+
+/** What a commit waits for. */
+export function setSynchronous(database: Sqlite, sync: 'full' | 'normal'): void {
+  database.pragma(`synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}`);
 }
 
 /** The file, made where it is missing, for its owner alone. SQLite gives the files that it makes beside it the same mode. */
@@ -62,6 +70,16 @@ export function openForReading(directory: string): Sqlite {
   if (!existsSync(file)) throw new RelayError('JOURNAL_UNUSABLE', `there is no journal in ${directory}`);
   const database = new Database(file, { readonly: true });
   database.pragma('busy_timeout = 5000');
+  database.pragma('cell_size_check = ON');
+  database.pragma(`cache_size = -${CACHE_KIB}`);
+  return database;
+}
+
+/** Opens the journal beside its writer, for reading and for folding in its write-ahead log. Writes nothing of its own. */
+export function openBeside(directory: string): Sqlite {
+  const database = new Database(join(directory, JOURNAL_FILE), { fileMustExist: true });
+  database.pragma('busy_timeout = 5000');
+  database.pragma('synchronous = FULL');
   database.pragma('cell_size_check = ON');
   database.pragma(`cache_size = -${CACHE_KIB}`);
   return database;

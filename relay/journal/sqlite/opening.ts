@@ -28,15 +28,16 @@ export function openOrSalvage(options: WriterOptions, clock: Clock): Opened {
   let database: Sqlite | undefined;
   try {
     const lostCommits = damagedWal(options.directory);
-    if (lostCommits !== undefined) throw new DamagedWal(lostCommits);
+    if (lostCommits !== undefined) throw new DamagedFile(lostCommits);
     database = openForWriting(options.directory, options.sync);
     // What every start reads must be readable.
     new Store(database, { clock, ...options }).forgetReceipts();
-    for (const table of ['setting', 'receipt']) database.prepare(`SELECT * FROM ${table}`).all();
+    for (const table of ['setting', 'receipt', 'hold']) database.prepare(`SELECT * FROM ${table}`).all();
+    if (!endsAgree(database)) throw new DamagedFile('the table of batches and its index end at different places');
     return { database, salvage: undefined };
   } catch (error) {
     database?.close();
-    if (!isDamage(error) && !(error instanceof DamagedWal)) throw error;
+    if (!isDamage(error) && !(error instanceof DamagedFile)) throw error;
     return startAfresh(options, clock, error, NOTHING_KNOWN);
   }
 }
@@ -71,5 +72,18 @@ export function markLost(database: Sqlite, clock: Clock, nextSeqMin: number, fro
   return database.transaction(() => new Gaps(database, clock).markMissing(start, end)).immediate();
 }
 
-/** Commits in the write-ahead log that SQLite would leave out without a word. */
-class DamagedWal extends Error {}
+/**
+ * Whether the table of batches and its index, trees of their own, begin and end alike. SQLite fills the missing part of a page at a
+ * file's cut end with zeroes and reads them as a row: what is last would then be taken for gone while the index still counts it.
+ */
+function endsAgree(database: Sqlite): boolean {
+  const ends = ['NOT INDEXED', 'INDEXED BY batch_summary'].map((how) =>
+    ['ASC', 'DESC'].map((order) =>
+      database.prepare(`SELECT first_seq, records FROM batch ${how} ORDER BY first_seq ${order} LIMIT 1`).raw().get(),
+    ),
+  );
+  return JSON.stringify(ends[0]) === JSON.stringify(ends[1]);
+}
+
+/** Damage that SQLite itself would pass over without a word. */
+class DamagedFile extends Error {}

@@ -6,6 +6,12 @@ import { isDamage, type Sqlite, type Statement } from './database.ts';
 
 /** So many small batches, or so many bytes in them, are merged into one. */
 const RUN_BATCHES = 256;
+/**
+ * Where batches follow each other closely, fewer are merged at a time: a merge holds up the next commit, for some 20 µs a batch, and
+ * somebody waits for that.
+ */
+const BUSY_RUN_BATCHES = 64;
+const BUSY_INTERVAL_MS = 10;
 const RUN_BYTES = 262_144;
 
 interface SmallBatch {
@@ -35,6 +41,7 @@ export class TailMerger {
   /** The small batches since the last large or merged one. */
   #run: SmallBatch[] = [];
   #runBytes = 0;
+  #runSinceMs = 0;
   #runTransient = false;
   /** Runs that are complete. */
   #ready: SmallBatch[][] = [];
@@ -63,8 +70,10 @@ export class TailMerger {
 
   /** Tells of each batch that was inserted, in order. */
   inserted(batch: WireBatch, small: boolean): void {
+    if (this.#run.length === 0) this.#runSinceMs = batch.receivedFirstMs;
     this.#add(batch, small);
-    if (this.#run.length >= RUN_BATCHES || this.#runBytes >= RUN_BYTES) this.#closeRun();
+    const busy = batch.receivedLastMs - this.#runSinceMs < this.#run.length * BUSY_INTERVAL_MS;
+    if (this.#run.length >= (busy ? BUSY_RUN_BATCHES : RUN_BATCHES) || this.#runBytes >= RUN_BYTES) this.#closeRun();
   }
 
   get due(): boolean {
@@ -128,6 +137,7 @@ export class TailMerger {
     const rows = this.#select.all(first, run.at(-1)!.firstSeq) as BatchRow[];
     // A purge or the quota may have taken some of them meanwhile; then the rest stays as it is.
     if (rows.length !== run.length || rows[0]?.first_seq !== first) return;
+    if (rows.some((row) => row.hash_of !== 'lines' || row.members !== null)) return;
     const parts = rows.map(linesOrNothing);
     // What is damaged keeps its row, and with it the proof that it is; whoever reads it next sets it aside.
     if (!parts.every((part) => part !== undefined)) return;
