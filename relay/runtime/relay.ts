@@ -17,6 +17,7 @@ import { Endpoints, refuseToForget } from './endpoints.ts';
 import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
+import { QuotaForecast } from './quota-forecast.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { Alerts } from './alerts.ts';
@@ -126,6 +127,12 @@ export class Relay {
         if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
+      secondsToFull: () => forecast.secondsLeft(),
+    });
+    const forecast = new QuotaForecast({
+      clock: world.clock,
+      stats: () => journal.stats(),
+      limits: () => limitsOf(relay?.config ?? config),
     });
     const journal = await openJournal(config, events);
     const opened = new Relay(config, world, journal, events);
