@@ -36,6 +36,8 @@ const LEGACY = fragment('","legacy":true');
 const LEGACY_NAME = fragment('legacy');
 const NOT_LEGACY = fragment('","legacy":false');
 
+/** What stands for an operation that cannot be told. */
+const UNCLEAR = Buffer.from('unclear');
 const AUDIT = Buffer.from('audit');
 const LOGIN = Buffer.from('login');
 const PERCENT = 0x25;
@@ -146,10 +148,18 @@ export class HarborRecords {
     );
   }
 
-  /** `create_artifact`: action and resource type, each of at most 64 letters. */
+  /**
+   * `create_artifact`: action and resource type, each of at most 64 letters. Where they are a guess, nobody shall be able to have a
+   * record taken by a purge that is for another kind.
+   */
   #readOperation(bytes: Uint8Array): void {
-    const { actionStart, actionEnd, typeStart, typeEnd } = this.#audit;
+    const { actionStart, actionEnd, typeStart, typeEnd, guessed } = this.#audit;
     const out = this.#operation.bytes;
+    if (guessed) {
+      out.set(UNCLEAR);
+      this.#operationBytes = UNCLEAR.length;
+      return;
+    }
     let at = 0;
     for (let i = actionStart; i < actionEnd; i++) out[at++] = bytes[i]!;
     if (typeEnd > typeStart) out[at++] = 0x5f;
