@@ -254,8 +254,8 @@ export class Job {
   }
 
   /**
-   * The steps that a line without a copy may be of, by the Worker log: not those whose own page has gone past its time without it, nor those
-   * that were over when the last line was written.
+   * The steps that a line without a copy may be of, by the Worker log: not those whose own page has gone past its time without it,
+   * nor those that were over when the last line was written.
    */
   #stepsByTime(ticks: number, after: number): Step[] {
     return this.steps.during(secondOf(ticks)).filter((step) => {
