@@ -72,14 +72,9 @@ export class HarborRecords {
     this.#dataset = context.dataset('harbor.audit');
   }
 
-  /** True where the program’s name does not matter. */
-  get detectsAlways(): boolean {
-    return this.#options.detect === 'always';
-  }
-
   /** Whether the message of such a header may be a line of the audit log: a look at one word. */
   mayBe(bytes: Uint8Array, header: SyslogHeader): boolean {
-    return this.detectsAlways || isAuditProgram(bytes, header.appStart, header.appEnd);
+    return this.#options.detect === 'always' || isAuditProgram(bytes, header.appStart, header.appEnd);
   }
 
   /** Where the operator of an audit line begins; -1 where the message is none. */
