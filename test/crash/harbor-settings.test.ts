@@ -9,8 +9,8 @@ import { RelayProcess, freePorts } from './relay-process.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/main.js');
 
-// Goal: what was set by Harbor's API is in effect after a kill, and what the relay took meanwhile reaches the endpoint that was set. Method: a
-// real relay, asked over HTTP, killed right after it has answered.
+// Goal: what was set by Harbor's API is in effect after a kill, and what comes then reaches the endpoint that was set. Method: a real
+// relay, asked over HTTP, killed right after it has answered.
 test('settings made by Harbor’s API outlive kill -9', async () => {
   using folder = temporaryFolder();
   const received: string[] = [];
