@@ -21,6 +21,8 @@ export class RetentionService {
   readonly #schedules: Schedules;
   readonly #guard: ClockGuard;
   readonly #anchors: Anchors;
+  /** Since the relay started; dry runs not counted. */
+  readonly counters = { ended: { done: 0, stopped: 0, failed: 0 }, records: 0, heldMsMax: 0 };
   #options: RetentionOptions;
   #runner: Runner | undefined;
   #working: Promise<unknown> = Promise.resolve();
@@ -189,12 +191,19 @@ export class RetentionService {
     const store = journal.retention;
     const runner = new Runner(run, { store, clock, log, options: () => this.#options });
     this.#runner = runner;
-    this.#working = runner.work(goesOn).then((ended) => this.#ended(ended));
+    const before = run.tally.records;
+    this.#working = runner.work(goesOn).then((ended) => {
+      if (!ended.dryRun) this.counters.heldMsMax = runner.heldMsMax;
+      if (!ended.dryRun) this.counters.records += ended.tally.records - before;
+      return this.#ended(ended);
+    });
   }
 
   async #ended(run: PurgeRun): Promise<void> {
     this.#runner = undefined;
     if (run.endedMs === undefined) return;
+    if (!run.dryRun && (run.state === 'done' || run.state === 'stopped' || run.state === 'failed'))
+      this.counters.ended[run.state]++;
     const { log, journal, clock } = this.#world;
     const { records, storedBytes } = run.tally;
     log.info('a purge ended', {
