@@ -26,6 +26,11 @@ const UNSYNCED: readonly (keyof PurgeDeskCalls)[] = ['apply', 'giveBack', 'note'
 /** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
 const SALVAGE_INTERVAL_MS = 60_000;
 
+/** The setting that says where an endpoint's cursor ends. */
+function cursorEndName(endpoint: string): string {
+  return `cursor_end:${endpoint}`;
+}
+
 /** What the writer needs of the world. */
 export interface WriterWorld {
   readonly clock: Clock;
@@ -192,7 +197,22 @@ export class Writer implements WriterCalls {
     this.#transaction(() => {
       this.#database.prepare('DELETE FROM cursor WHERE endpoint = ?').run(endpoint);
       this.#database.prepare('DELETE FROM dead_letter WHERE endpoint = ?').run(endpoint);
+      this.#database.prepare('DELETE FROM setting WHERE name = ?').run(cursorEndName(endpoint));
     });
+  }
+
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): number | undefined {
+    const name = cursorEndName(endpoint);
+    const known = this.#database.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(name);
+    if (change === 'clear') {
+      if (known !== undefined)
+        this.#transaction(() => this.#database.prepare('DELETE FROM setting WHERE name = ?').run(name));
+      return undefined;
+    }
+    if (known !== undefined) return Number(known);
+    const end = this.#store.nextSeq;
+    this.#transaction(() => this.#database.prepare('INSERT INTO setting VALUES (?, ?)').run(name, String(end)));
+    return end;
   }
 
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number {
