@@ -53,7 +53,6 @@ export class RetentionHarness implements AsyncDisposable {
       journal: {
         retention,
         identity: bench.writer.ready,
-        stats: async () => bench.reader.stats(),
         get nextSeq() {
           return bench.nextSeq;
         },

@@ -1,6 +1,7 @@
 import { Thread, type Calls } from '../../io/thread.ts';
 import type {
   Certificate,
+  ChainAnchor,
   Hold,
   HoldScope,
   KeepPolicy,
@@ -112,8 +113,8 @@ export class SqliteRetention implements RetentionStore {
     return this.#value('told', runId, seq);
   }
 
-  lastCertificate(): Promise<string> {
-    return this.#value('lastCertificate');
+  anchor(): Promise<ChainAnchor> {
+    return this.#value('anchor');
   }
 
   holds(lifted = false): Promise<Hold[]> {
