@@ -105,5 +105,6 @@ function fillBatch(
     transient: false,
     receipts: [],
     continues: false,
+    changes: [],
   };
 }
