@@ -43,6 +43,9 @@ export const runsOptions = z
       .max(100_000)
       .default(1_000)
       .describe('The most jobs at work at once. Beyond it the one silent longest is taken for dead.'),
+    page_bytes: sizeOption({ bytesMin: 1024, bytesMax: 1024 ** 3, fallback: '8MiB' }).describe(
+      'The size at which runners begin a new page. A page that ends before it, and has a next one, is not all there.',
+    ),
     forward_worker_log: z
       .boolean()
       .default(false)

@@ -1,6 +1,6 @@
 import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
 import type { RetentionStore } from './retention-store.ts';
-import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
+import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
 
 /**
  * The contract of the journal: durable, ordered, one cursor for each endpoint. It has one implementation, in `sqlite/`; its
@@ -47,6 +47,11 @@ export interface Journal {
   removeCursor(endpoint: string): Promise<void>;
   /** Those of endpoints. The relay's own parts know theirs. */
   cursors(): Promise<Cursor[]>;
+  /**
+   * Where an endpoint's cursor shall end, kept over restarts and gone with the cursor: `set` puts it at the journal's end, unless one was
+   * put before; `clear` takes it away. Resolves with the place; undefined where there is none.
+   */
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): Promise<number | undefined>;
 
   deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]>;
   /** Removes dead letters, to be sent again or for good. Returns how many there were. */
@@ -58,8 +63,9 @@ export interface Journal {
   /** See `RunReading`. */
   jobs(query: JobQuery): Promise<StoredJob[]>;
   job(key: JobKey): Promise<JobWithParts | undefined>;
-  /** The job that a page belongs to; undefined for a page that was never seen. */
-  jobOfPage(timeline: string, record: string): Promise<JobWithParts | undefined>;
+  /** For the assembly: a job as it was left. */
+  jobCheckpoint(key: JobKey): Promise<JobCheckpoint | undefined>;
+  pageCheckpoint(query: PageQuery): Promise<JobCheckpoint | undefined>;
   /** What the assembly of jobs was about when the journal was closed. */
   runCheckpoints(): Promise<RunCheckpoints>;
 

@@ -158,7 +158,8 @@ export interface RetentionStore {
   /** Newest first; those with an id below `beforeId`, if it is given. */
   runs(limit: number, beforeId?: number): Promise<PurgeRun[]>;
   run(id: number): Promise<PurgeRun | undefined>;
-  note(id: number, text: string): Promise<void>;
+  /** Adds lines to a run's log. */
+  note(id: number, lines: readonly string[]): Promise<void>;
   log(id: number): Promise<{ readonly atMs: number; readonly text: string }[]>;
   /** Forgets runs that ended before then, and all but the newest so many. Certificates stay. Returns how many went. */
   forget(endedBeforeMs: number, runsMax: number): Promise<number>;

@@ -116,7 +116,7 @@ export interface JobChange {
   readonly job: JobRow;
   readonly steps: readonly StepRow[];
   readonly pages: readonly PageRow[];
-  /** What the assembly needs beside the rows to go on after a restart; empty for a job that needs nothing. */
+  /** What the assembly needs beside the rows to go on. */
   readonly checkpoint: string;
 }
 
@@ -136,9 +136,14 @@ export interface RunChanges {
   readonly forgetWorkerLogsBeforeMs: number | undefined;
 }
 
+/** A job with what the assembly left for itself. */
+export interface JobCheckpoint extends JobWithParts {
+  readonly checkpoint: string;
+}
+
 /** What the assembly goes on with after a restart. */
 export interface RunCheckpoints {
-  readonly jobs: readonly (JobWithParts & { readonly checkpoint: string })[];
+  readonly jobs: readonly JobCheckpoint[];
   readonly workerLogs: readonly WorkerLogChange[];
 }
 
@@ -155,6 +160,14 @@ export interface JobQuery {
   /** Goes on after the last job of the page before. */
   readonly after?: Pick<StoredJob, 'lastReceivedMs' | 'id'> | undefined;
   readonly limit: number;
+}
+
+/** Which job a page belongs to. */
+export interface PageQuery {
+  readonly timeline: string;
+  readonly record: string;
+  /** For a page that was never seen: the last job of the timeline that this sender had begun by then is meant. */
+  readonly sender: { readonly source: string; readonly writtenMs: number | undefined } | undefined;
 }
 
 /** Reading the tables. In the journal these are asked of a thread, in the archive at once. */

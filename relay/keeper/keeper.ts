@@ -4,6 +4,7 @@ import { describeError, RelayError } from '../errors.ts';
 import { type Clock, sleep } from '../io/clock.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { Cleaner, isPassing, type Sweep } from './cleaner.ts';
+import type { Look } from './drain.ts';
 import { type OpenFolder, openFolder } from './folder.ts';
 import { KeptFolder } from './kept-folder.ts';
 import { kindOf } from './names.ts';
@@ -92,10 +93,6 @@ export class Keeper {
     });
   }
 
-  get left(): Left {
-    return this.#left;
-  }
-
   /** Keeps, and cleans up, until `signal` is aborted. Throws `KEEP_IMPOSSIBLE`. */
   async run(signal: AbortSignal, onReady: () => void): Promise<void> {
     const { scanMs } = this.#options;
@@ -109,16 +106,17 @@ export class Keeper {
       ready = true;
       await sleep(this.#clock, this.#isWatched ? scanMs : Math.min(scanMs, UNWATCHED_SCAN_MS), signal);
     }
+    await this.pass(undefined);
   }
 
   /**
    * One look through everything, for the end. With `unendedMs`, a last line without an end goes to Fluent Bit when its page has been
    * quiet for so long.
    */
-  async pass(unendedMs: number | undefined): Promise<Left> {
+  async pass(unendedMs: number | undefined): Promise<Look> {
     await this.#scan();
     await this.#sweep(unendedMs);
-    return this.#left;
+    return { left: this.#left, keptBytes: this.#kept.bytes };
   }
 
   [Symbol.dispose](): void {
@@ -158,8 +156,7 @@ export class Keeper {
 
   /** Keeps the file of this name, unless it is kept already. */
   #see(folder: OpenFolder, name: string, created: boolean): void {
-    if (created) this.#refusals.forget(name);
-    if (this.#refusals.holds(name)) return;
+    if (!created && this.#refusals.holds(name)) return;
     const known = this.#kept.named(name);
     if (known !== undefined && !(created && this.#isAnother(folder, name))) return;
     if (this.#kept.count >= this.#options.filesMax || this.#diskBytes >= this.#options.bytesMax)

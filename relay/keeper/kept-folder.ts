@@ -81,6 +81,13 @@ export class KeptFolder {
     return sum;
   }
 
+  /** Of all files, as they were looked at last. */
+  get bytes(): number {
+    let sum = 0;
+    for (const { bytes } of this.#files.values()) sum += bytes;
+    return sum;
+  }
+
   /** The file that is tailed by this name. */
   named(name: string): KeptFile | undefined {
     return this.#files.get(name);

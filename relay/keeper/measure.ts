@@ -10,6 +10,8 @@ import { endsInRest } from './unended.ts';
 export interface Measure {
   /** What Fluent Bit has not read yet. */
   readonly left: Left;
+  /** All that is kept, read or not. */
+  readonly keptBytes: number;
   /** Last lines without a line end: Fluent Bit never reads them, the keeper hands them over when the page is finished. */
   readonly unended: Left;
   /** Why the positions cannot be read. */
@@ -21,9 +23,11 @@ export function measure(keptFolder: string, positionsFolder: string): Measure {
   const { positions, failure } = readPositions(positionsFolder);
   const left = { files: 0, bytes: 0 };
   const unended = { files: 0, bytes: 0 };
+  let keptBytes = 0;
   for (const { path, name } of keptFiles(keptFolder)) {
     try {
       const { ino, size } = lstatSync(path, { bigint: true });
+      keptBytes += Number(size);
       const position = positions.get(positionKey(ino, name));
       const bytes = Number(size) - Math.min(Number(size), position ?? 0);
       if (bytes === 0) continue;
@@ -35,7 +39,7 @@ export function measure(keptFolder: string, positionsFolder: string): Measure {
       if (systemCode(error) !== 'ENOENT') throw error;
     }
   }
-  return { left, unended, failure };
+  return { left, unended, keptBytes, failure };
 }
 
 function keptFiles(folder: string): { readonly path: string; readonly name: string }[] {

@@ -43,12 +43,6 @@ export class Refusals {
     return this.#clock.monotonicMs() - known.atMs < RETRY_MS;
   }
 
-  /** There may be another file of this name now. */
-  forget(name: string): void {
-    const known = this.#names.get(name);
-    if (known !== undefined && !passing.includes(known.reason)) this.#names.delete(name);
-  }
-
   add(name: string, reason: Refusal, code?: string): void {
     const before = this.#names.get(name)?.reason;
     this.#names.delete(name);
@@ -63,6 +57,11 @@ export class Refusals {
 
   /** It was kept after all. */
   taken(name: string): void {
+    const reason = this.#names.get(name)?.reason;
+    if (reason === undefined) return;
     this.#names.delete(name);
+    const count = (this.#counts[reason] ?? 1) - 1;
+    if (count > 0) this.#counts[reason] = count;
+    else delete this.#counts[reason];
   }
 }

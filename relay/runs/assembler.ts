@@ -1,11 +1,15 @@
-import type { JobWithParts, RunCheckpoints } from '../journal/runs.ts';
+import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
 import { inferJobRecord } from './infer.ts';
-import { Job, type JobLine, type Patience, type RunnerInfo } from './job.ts';
+import type { Job } from './job.ts';
+import type { JobLine, Patience } from './job-types.ts';
+import { JobBook, secondOfLine } from './job-book.ts';
 import { restoreJob } from './job-change.ts';
+import { heldBytesOf, isWhole } from './job-load.ts';
+import type { JobMessage } from './job-message.ts';
 import type { RawLine } from './raw-line.ts';
 import { verdictOf } from './verdict.ts';
 import type { WorkerEvent } from './worker-log.ts';
-import { folderOf, WorkerFile, workerKey } from './worker-file.ts';
+import { WorkerFile, workerKey } from './worker-file.ts';
 
 export interface AssemblerOptions extends Patience {
   /** How long a job may send nothing before that is told, and before it is taken for dead. */
@@ -14,6 +18,8 @@ export interface AssemblerOptions extends Patience {
   /** Lines held for others, over all jobs. */
   readonly heldBytesMax: number;
   readonly jobsMax: number;
+  /** The size at which runners begin a new page, line ends not counted. */
+  readonly pageBytes: number;
 }
 
 /** What the assembly tells while it works. */
@@ -39,7 +45,6 @@ type WorkerLine = Extract<RawLine, { kind: 'worker' }>;
 /** Nothing more is expected of a job that has ended once this long nothing came, beside the time that lines wait for their step. */
 const SETTLE_MS = 1_000;
 const WORKER_FILES_MAX = 5_000;
-const HELD_LINE_BYTES = 200;
 
 /**
  * Puts the lines of many jobs together. Takes lines in any order, holds what must wait, for a bounded time and within bounded memory.
@@ -48,50 +53,76 @@ const HELD_LINE_BYTES = 200;
 export class Assembler {
   readonly #options: AssemblerOptions;
   readonly #events: AssemblyEvents;
-  /** Jobs at work, and which of them a page belongs to. */
-  readonly #jobs = new Set<Job>();
-  readonly #byRecord = new Map<string, Job>();
+  readonly #book: JobBook;
   readonly #files = new Map<string, WorkerFile>();
   /** Those with lines that have not had their turn, and those that got some since they were written. */
   readonly #fed = new Set<WorkerFile>();
   readonly #changedFiles = new Set<WorkerFile>();
   #lines: JobLine[] = [];
   #finished: Job[] = [];
+  /** Jobs that the journal is to be asked for before it goes on, see `answer`. */
+  readonly wanted = new Map<string, JobKey>();
+  readonly #unknown = new Set<string>();
   repeats = 0;
   /** As it was when it was counted last. */
   heldBytes = 0;
-  readonly #emit = (line: JobLine): void => void this.#lines.push(line);
 
   constructor(options: AssemblerOptions, events: AssemblyEvents) {
     this.#options = options;
     this.#events = events;
+    this.#book = new JobBook({ pageBytes: options.pageBytes, emit: (line) => void this.#lines.push(line) });
   }
 
   get jobs(): ReadonlySet<Job> {
-    return this.#jobs;
+    return this.#book.jobs;
   }
 
   restore(checkpoints: RunCheckpoints, nowMs: number): void {
-    for (const stored of checkpoints.jobs) this.#add(restoreJob(stored, nowMs, this.#emit));
+    for (const stored of checkpoints.jobs) this.#book.add(this.#restored(stored, nowMs));
     for (const change of checkpoints.workerLogs) {
       const file = WorkerFile.restored(change);
       const { timeline, jobRecord } = file.jobKey;
-      file.job = this.#byRecord.get(recordKey(timeline ?? '', jobRecord ?? ''));
+      file.job = this.#book.find(timeline ?? '', jobRecord ?? '');
       this.#files.set(file.key, file);
     }
   }
 
-  /** True where a page's job is at work; otherwise the journal may know it. */
+  /** True where it is known which job a page belongs to; otherwise the journal may know it. */
   knows({ name }: PageLine): boolean {
-    return this.#byRecord.has(recordKey(name.timeline, name.record));
+    return this.#book.find(name.timeline, name.record) !== undefined;
   }
 
-  /** Takes a job up again that the journal knows. Undefined where it is at work. */
-  resume(stored: JobWithParts, nowMs: number): Job | undefined {
-    if (this.#byRecord.has(recordKey(stored.job.timeline, stored.job.jobRecord))) return undefined;
-    const job = restoreJob({ ...stored, checkpoint: '' }, nowMs, this.#emit);
-    this.#add(job);
+  /** True where a job is at work that a page of an unknown record may belong to. */
+  expects({ name, runner, line }: PageLine): boolean {
+    return this.#book.candidate(name, runner, secondOfLine(line)) !== undefined;
+  }
+
+  /** Answers what was `wanted`: a job that the journal knows is taken up again. */
+  answer(key: JobKey, stored: JobCheckpoint | undefined, nowMs: number): Job | undefined {
+    const name = `${key.timeline}/${key.jobRecord}`;
+    this.wanted.delete(name);
+    this.#unknown.add(name);
+    return stored === undefined ? undefined : this.#resume(stored, nowMs);
+  }
+
+  /** Takes a job up again that the journal knows, for a page of it. Undefined where it is at work. */
+  resumeFor({ name }: PageLine, stored: JobCheckpoint, nowMs: number): Job | undefined {
+    const resumed = this.#resume(stored, nowMs);
+    const job = resumed ?? this.#book.find(stored.job.timeline, stored.job.jobRecord);
+    if (job !== undefined) this.#book.bind(name.record, job);
+    return resumed;
+  }
+
+  #resume(stored: JobCheckpoint, nowMs: number): Job | undefined {
+    if (this.#book.find(stored.job.timeline, stored.job.jobRecord) !== undefined) return undefined;
+    const job = this.#restored(stored, nowMs);
+    this.#book.add(job);
     return job;
+  }
+
+  #restored(stored: JobCheckpoint, nowMs: number): Job {
+    const emit = (line: JobLine): void => void this.#lines.push(line);
+    return restoreJob(stored, { sinceMs: nowMs, pageBytes: this.#options.pageBytes, emit });
   }
 
   add(raw: RawLine): void {
@@ -102,10 +133,14 @@ export class Assembler {
   /** Lets go of what has waited long enough, and ends jobs that are over. To be called after lines were added, and every second or so. */
   advance(nowMs: number): void {
     for (const file of this.#fed) {
-      for (const event of file.take(nowMs, this.#options.orderWaitMs)) this.#apply(file, event);
-      if (file.heldBytes === 0) this.#fed.delete(file);
+      const events = file.take(nowMs, this.#options.orderWaitMs);
+      const asks = events.findIndex((event) => !this.#canApply(event));
+      for (const event of asks < 0 ? events : events.slice(0, asks)) this.#apply(file, event);
+      if (asks >= 0) file.defer(events.slice(asks));
+      else if (file.heldBytes === 0) this.#fed.delete(file);
     }
-    for (const job of this.#jobs) {
+    if (this.wanted.size > 0) return;
+    for (const job of this.#book.jobs) {
       if (job.jobRecord === undefined && nowMs - job.sinceMs >= this.#options.identityWaitMs) this.#infer(job, false);
       job.advance(nowMs, this.#options);
       this.#watch(job, nowMs);
@@ -115,7 +150,7 @@ export class Assembler {
 
   /** What is to be written now. */
   take(): Assembled {
-    const changedJobs = new Set([...this.#jobs, ...this.#finished].filter(({ changed }) => changed));
+    const changedJobs = new Set([...this.#book.jobs, ...this.#finished].filter(({ changed }) => changed));
     const changedFiles = [...this.#changedFiles];
     const assembled = { lines: this.#lines, finished: this.#finished, changedJobs: [...changedJobs], changedFiles };
     this.#lines = [];
@@ -126,22 +161,17 @@ export class Assembler {
   }
 
   #addPageLine({ name, runner, line }: PageLine): boolean {
-    const key = recordKey(name.timeline, name.record);
-    let job = this.#byRecord.get(key);
-    if (job === undefined) {
-      job = this.#jobFor(name, runner) ?? this.#newJob(name.timeline, runner, line);
-      this.#byRecord.set(key, job);
-    }
+    const job = this.#book.forPage(name, runner, line);
     const isNew = job.addLine(name, line);
     if (isNew) reopen(job);
     return isNew;
   }
 
   #addWorkerLine({ path, runner, line }: WorkerLine): boolean {
-    const key = workerKey(runner, path);
+    const key = workerKey(runner.source, path);
     let file = this.#files.get(key);
     if (file === undefined) {
-      file = new WorkerFile(runner, path);
+      file = new WorkerFile(runner, path, line);
       this.#files.set(key, file);
       this.#forgetFiles();
     }
@@ -149,35 +179,22 @@ export class Assembler {
     this.#fed.add(file);
     this.#changedFiles.add(file);
     file.job?.seen(line);
-    file.runner ??= runner;
-    file.lastLine = line;
     return isNew;
   }
 
-  /** The job at work that a page of an unknown record belongs to: that lists it, or that runs on the same runner. */
-  #jobFor(name: PageLine['name'], runner: RunnerInfo): Job | undefined {
-    const jobs = [...this.#jobs].filter((job) => job.timeline === name.timeline);
-    const listing = jobs.find((job) => job.jobRecord === name.record || job.steps.lists(name.record));
-    if (listing !== undefined) return listing;
-    const near = jobs.filter((job) => job.runner.source === runner.source && !job.superseded);
-    const folder = folderOf(name.path);
-    return near.findLast((job) => job.folder === folder) ?? near.at(-1);
-  }
-
-  #newJob(timeline: string, runner: RunnerInfo, line: { sinceMs: number; receivedMs: number }): Job {
-    const job = new Job(timeline, runner, { ms: line.sinceMs, receivedMs: line.receivedMs }, this.#emit);
-    this.#jobs.add(job);
-    return job;
-  }
-
-  #add(job: Job): void {
-    this.#jobs.add(job);
-    for (const record of job.records) this.#byRecord.set(recordKey(job.timeline, record), job);
-    if (job.jobRecord !== undefined) this.#byRecord.set(recordKey(job.timeline, job.jobRecord), job);
+  /** False for the first word of a job that the journal must be asked for, since it may have been here before. */
+  #canApply(event: WorkerEvent): boolean {
+    if (event.kind !== 'job' || event.message === undefined) return true;
+    const { timeline, jobRecord } = event.message;
+    if (this.#book.find(timeline, jobRecord) !== undefined) return true;
+    const key = `${timeline}/${jobRecord}`;
+    if (this.#unknown.delete(key)) return true;
+    this.wanted.set(key, { timeline, jobRecord });
+    return false;
   }
 
   #apply(file: WorkerFile, event: WorkerEvent): void {
-    if (event.kind === 'job') file.job = this.#map(file, event);
+    if (event.kind === 'job') file.job = this.#map(file, event.message);
     // A Worker log is cut at 8 MiB, too: what goes on in the next file has no job message.
     else if (file.job === undefined && !file.known) file.job = this.#lastJobOf(file);
     const { job } = file;
@@ -186,36 +203,17 @@ export class Assembler {
     // What the log says may come after the job was given up.
     if (job.state === 'finished') {
       reopen(job);
-      this.#add(job);
+      this.#book.add(job);
     }
   }
 
-  /** The job that a job message is about, made where none of its pages has come yet. */
-  #map(file: WorkerFile, { message }: Extract<WorkerEvent, { kind: 'job' }>): Job | undefined {
+  #map(file: WorkerFile, message: JobMessage | undefined): Job | undefined {
     if (message === undefined) return undefined;
-    const { timeline, jobRecord } = message;
+    const job = this.#book.forMessage(message, file);
+    // A runner does one job at a time: with the next one, the last is over.
     for (const other of this.#files.values())
       if (other !== file && other.source === file.source && other.folder === file.folder && other.job !== undefined)
-        other.job.superseded = other.job.jobRecord !== jobRecord || other.job.timeline !== timeline;
-    const owner = this.#byRecord.get(recordKey(timeline, jobRecord));
-    const isFree = owner !== undefined && (owner.jobRecord ?? jobRecord) === jobRecord;
-    const provisional = [...this.#jobs].find(
-      (job) => job.timeline === timeline && job.jobRecord === undefined && job.runner.source === file.source,
-    );
-    const line = file.lastLine ?? { sinceMs: 0, receivedMs: 0 };
-    const runner = file.runner ?? {
-      source: file.source,
-      host: undefined,
-      name: undefined,
-      pod: undefined,
-      fields: undefined,
-    };
-    const job = (isFree ? owner : provisional) ?? this.#newJob(timeline, runner, line);
-    for (const record of [jobRecord, ...message.steps.map((step) => step.record)]) {
-      const holder = this.#byRecord.get(recordKey(timeline, record));
-      if (holder !== undefined && holder !== job && holder.message === undefined) holder.give(record, job);
-      this.#byRecord.set(recordKey(timeline, record), job);
-    }
+        other.job.superseded = other.job !== job;
     return job;
   }
 
@@ -243,7 +241,7 @@ export class Assembler {
     }
     const { silenceWarningMs, unfinishedWarningMs, orderWaitMs, attributionWaitMs } = this.#options;
     const isOver = job.completedSecond !== undefined || job.superseded;
-    if (isOver && silentMs >= (job.isWhole ? attributionWaitMs + SETTLE_MS : orderWaitMs)) this.#finish(job, nowMs);
+    if (isOver && silentMs >= (isWhole(job) ? attributionWaitMs + SETTLE_MS : orderWaitMs)) this.#finish(job, nowMs);
     else if (silentMs >= unfinishedWarningMs) {
       this.#finish(job, nowMs);
       this.#events.unfinished(job);
@@ -265,17 +263,14 @@ export class Assembler {
   }
 
   #forget(job: Job): void {
-    this.#jobs.delete(job);
-    for (const record of job.records) this.#byRecord.delete(recordKey(job.timeline, record));
-    for (const { record } of job.message?.steps ?? []) this.#byRecord.delete(recordKey(job.timeline, record));
-    if (job.jobRecord !== undefined) this.#byRecord.delete(recordKey(job.timeline, job.jobRecord));
+    this.#book.forget(job);
     if (job.completedSecond === undefined) return;
     for (const file of this.#files.values()) if (file.job === job) file.leave(job);
   }
 
   /** Keeps what is held within its bounds: the job that holds most lets go first; of too many jobs, the one silent longest ends. */
   #limit(nowMs: number): void {
-    const held = [...this.#jobs].map((job) => ({ job, bytes: job.heldBytes(HELD_LINE_BYTES) }));
+    const held = [...this.#book.jobs].map((job) => ({ job, bytes: heldBytesOf(job) }));
     this.heldBytes = held.reduce((sum, { bytes }) => sum + bytes, 0);
     held.sort((a, b) => b.bytes - a.bytes);
     for (const { job, bytes } of held) {
@@ -286,9 +281,9 @@ export class Assembler {
       this.heldBytes -= bytes;
       this.#events.relieved(job, bytes);
     }
-    if (this.#jobs.size <= this.#options.jobsMax) return;
-    const oldest = [...this.#jobs].sort((a, b) => a.lastActiveMs - b.lastActiveMs);
-    for (const job of oldest.slice(0, this.#jobs.size - this.#options.jobsMax)) {
+    if (this.#book.jobs.size <= this.#options.jobsMax) return;
+    const oldest = [...this.#book.jobs].sort((a, b) => a.lastActiveMs - b.lastActiveMs);
+    for (const job of oldest.slice(0, this.#book.jobs.size - this.#options.jobsMax)) {
       job.notes.add('too many jobs were at work at once; this one had been silent longest');
       this.#finish(job, nowMs);
       this.#events.unfinished(job);
@@ -307,8 +302,4 @@ function reopen(job: Job): void {
   job.state = 'running';
   job.verdict = 'open';
   job.changed = true;
-}
-
-function recordKey(timeline: string, record: string): string {
-  return `${timeline}/${record}`;
 }

@@ -1,17 +1,18 @@
 import { describeError, RelayError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Journal } from '../journal/journal.ts';
-import type { RunChanges } from '../journal/runs.ts';
+import type { JobCheckpoint, PageQuery, RunChanges } from '../journal/runs.ts';
 import { endSeq, type Batch } from '../record/batch.ts';
 import { datasetOf, forEachLine } from '../record/lines.ts';
 import type { Dataset, Recorder } from '../record/recorder.ts';
 import { PAGE_DATASET, WORKER_DATASET } from '../record/runner-file.ts';
 import { Assembler, type Assembled, type AssemblerOptions, type AssemblyEvents } from './assembler.ts';
 import { DerivedLineWriter } from './derived-line.ts';
+import { secondOfLine } from './job-book.ts';
 import type { Job } from './job.ts';
 import { changeOf, type JobSeqs } from './job-change.ts';
 import type { Pin } from './page-order.ts';
-import { RawLineReader } from './raw-line.ts';
+import { RawLineReader, type RawLine } from './raw-line.ts';
 import { writeSummary } from './summary.ts';
 
 /** The cursor of the assembly. No endpoint can have this name. */
@@ -126,7 +127,7 @@ export class RunsConsumer {
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers();
       const more = await this.#takeIn();
-      this.assembler.advance(this.#options.clock.monotonicMs());
+      await this.#advance();
       await this.#write(this.assembler.take());
       this.#moveCursor();
       if (!more && !signal.aborted) await this.#wake.promise;
@@ -189,13 +190,29 @@ export class RunsConsumer {
     if (raw === undefined) return;
     this.rawLines++;
     if (raw.kind === 'page' && !this.assembler.knows(raw)) {
-      const known = await journal.jobOfPage(raw.name.timeline, raw.name.record);
-      if (known !== undefined) {
-        const job = this.assembler.resume(known, nowMs);
-        if (job !== undefined) this.#seqs.set(job, { first: known.job.firstSeq, last: known.job.lastSeq });
-      }
+      const { timeline, record } = raw.name;
+      const sender = this.assembler.expects(raw) ? undefined : senderOf(raw);
+      const stored = await journal.pageCheckpoint({ timeline, record, sender });
+      if (stored !== undefined) this.#resumed(this.assembler.resumeFor(raw, stored, nowMs), stored);
     }
     this.assembler.add(raw);
+  }
+
+  /** Has the assembly go on as far as it can, with what the journal knows of the jobs that it asks for. */
+  async #advance(): Promise<void> {
+    const { journal, clock } = this.#options;
+    this.assembler.advance(clock.monotonicMs());
+    while (this.assembler.wanted.size > 0) {
+      for (const key of this.assembler.wanted.values()) {
+        const stored = await journal.jobCheckpoint(key);
+        this.#resumed(this.assembler.answer(key, stored, clock.monotonicMs()), stored);
+      }
+      this.assembler.advance(clock.monotonicMs());
+    }
+  }
+
+  #resumed(job: Job | undefined, stored: JobCheckpoint | undefined): void {
+    if (job !== undefined) this.#seqs.set(job, { first: stored?.job.firstSeq, last: stored?.job.lastSeq });
   }
 
   #stretch(fromSeq: number, toSeq: number, taken: number, pin: Pin): void {
@@ -274,6 +291,11 @@ export class RunsConsumer {
     settle();
     this.#stretches.splice(0, count);
   }
+}
+
+function senderOf({ runner, line }: Extract<RawLine, { kind: 'page' }>): PageQuery['sender'] {
+  const second = secondOfLine(line);
+  return { source: runner.source, writtenMs: second === undefined ? undefined : second * 1_000 };
 }
 
 /** The records of a batch, from a place on, that are lines of runners. */

@@ -1,6 +1,7 @@
-import type { JobChange, JobRow, JobWithParts } from '../journal/runs.ts';
+import type { JobChange, JobCheckpoint, JobRow, JobWithParts } from '../journal/runs.ts';
 import type { HoleTimes } from './fill.ts';
-import { Job, type JobLine, type RunnerInfo } from './job.ts';
+import { Job } from './job.ts';
+import type { JobOptions, RunnerInfo } from './job-types.ts';
 import type { JobMessage } from './job-message.ts';
 import { msOf } from './page-line.ts';
 import { PageOrder, type OrderedLine } from './page-order.ts';
@@ -97,18 +98,19 @@ function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> 
 }
 
 function checkpointOf(job: Job): string {
-  if (job.state === 'finished') return '';
+  const isOver = job.state === 'finished';
   const checkpoint: Checkpoint = {
     runner: job.runner,
     mapped: job.message !== undefined,
-    steps: job.steps.state(),
+    // Of a job that has ended only little is kept: there are many of them.
+    steps: isOver ? { ...job.steps.state(), listed: [] } : job.steps.state(),
     startedSecond: job.startedSecond,
     completedSecond: job.completedSecond,
     superseded: job.superseded,
     firstTicks: job.firstTicks,
     lastTicks: job.lastTicks,
     lastStamp: job.lastStamp,
-    holeTimes: job.holeTimes.map(({ after: { ticks, text }, ...times }) => ({
+    holeTimes: (isOver ? [] : job.holeTimes).map(({ after: { ticks, text }, ...times }) => ({
       ...times,
       after: { ticks, base64: text.toString('base64') },
     })),
@@ -118,34 +120,24 @@ function checkpointOf(job: Job): string {
 }
 
 /** A job as its rows say it was. One that had ended goes on where it was; it ends again when nothing more comes. */
-export function restoreJob(
-  stored: JobWithParts & { readonly checkpoint: string },
-  nowMs: number,
-  emit: (line: JobLine) => void,
-): Job {
+export function restoreJob(stored: JobCheckpoint, options: Pick<JobOptions, 'sinceMs' | 'pageBytes' | 'emit'>): Job {
   const { job: row, steps, pages } = stored;
-  const saved = stored.checkpoint === '' ? undefined : (JSON.parse(stored.checkpoint) as Checkpoint);
-  const runner = saved?.runner ?? {
-    source: '',
-    host: undefined,
-    name: row.runnerName,
-    pod: row.pod,
-    fields: undefined,
-  };
-  const job = new Job(row.timeline, runner, { ms: nowMs, receivedMs: row.lastReceivedMs }, emit, row.detail.repeats);
-  const isMapped = saved?.mapped ?? row.runId !== undefined;
-  const listed = saved?.steps.listed ?? [];
-  if (isMapped) job.message = messageOf(stored, listed);
-  job.steps.restore(steps, saved?.steps ?? { listed, before: undefined, processed: Math.max(0, steps.length - 2) });
-  job.startedSecond = saved?.startedSecond ?? secondOf(row.startedMs);
-  const ended = row.state === 'finished' && row.verdict !== 'cut' ? secondOf(row.finishedMs) : undefined;
-  job.completedSecond = saved?.completedSecond ?? ended;
-  job.superseded = saved?.superseded ?? row.state === 'finished';
+  const saved = JSON.parse(stored.checkpoint) as Checkpoint;
+  const { runner } = saved;
+  const { timeline, lastReceivedMs: receivedMs } = row;
+  const job = new Job({ ...options, timeline, runner, receivedMs, repeats: row.detail.repeats });
+  if (saved.mapped) job.message = messageOf(stored, saved.steps.listed);
+  job.steps.restore(steps, saved.steps);
+  job.reached = Math.max(0, ...steps.filter(({ lines }) => lines > 0).map(({ number }) => number));
+  job.startedSecond = saved.startedSecond;
+  job.completedSecond = saved.completedSecond;
+  // One that had ended ends again when nothing more comes.
+  job.superseded = saved.superseded || row.state === 'finished';
   job.conclusion = row.conclusion;
-  job.firstTicks = saved?.firstTicks;
-  job.lastTicks = saved?.lastTicks;
-  job.lastStamp = saved?.lastStamp;
-  job.holeTimes = (saved?.holeTimes ?? []).map(({ after: { ticks, base64 }, ...times }) => ({
+  job.firstTicks = saved.firstTicks;
+  job.lastTicks = saved.lastTicks;
+  job.lastStamp = saved.lastStamp;
+  job.holeTimes = saved.holeTimes.map(({ after: { ticks, base64 }, ...times }) => ({
     ...times,
     after: { ticks, text: Buffer.from(base64, 'base64') },
   }));
@@ -159,7 +151,7 @@ export function restoreJob(
   job.verdict = row.verdict;
   job.decide(row.jobRecord);
   for (const page of pages)
-    job.pagesOf(page.record).restore(PageOrder.restored(page, saved?.content[page.number] ?? page.bytes));
+    job.pagesOf(page.record).restore(PageOrder.restored(page, saved.content[page.number] ?? page.bytes));
   job.changed = false;
   return job;
 }
@@ -184,8 +176,4 @@ function messageOf({ job }: JobWithParts, steps: JobMessage['steps']): JobMessag
 
 function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}
-
-function secondOf(ms: number | undefined): number | undefined {
-  return ms === undefined ? undefined : Math.floor(ms / 1_000);
 }

@@ -3,46 +3,15 @@ import type { JobMessage } from './job-message.ts';
 import { fillHoles, type HoleTimes } from './fill.ts';
 import { secondOf } from './page-line.ts';
 import type { ArrivedLine, OrderedLine, OrderPolicy } from './page-order.ts';
+import type { JobLine, JobOptions, Patience, RunnerInfo } from './job-types.ts';
 import { RecordPages } from './record-pages.ts';
 import { settle, StepPages } from './step-pages.ts';
 import { StepTimeline, type Step } from './steps.ts';
 import { folderOf } from './worker-file.ts';
 import type { WorkerEvent } from './worker-log.ts';
 
-/** How long things are waited for, in milliseconds. */
-export interface Patience {
-  /** For the step of a line. */
-  readonly attributionWaitMs: number;
-  /** For lines that belong before others. */
-  readonly orderWaitMs: number;
-  /** For the Worker log that says whose job it is. */
-  readonly identityWaitMs: number;
-}
-
-/** Who runs the job, as the sender says. */
-export interface RunnerInfo {
-  /** What tells senders apart: pod, host or address. */
-  readonly source: string;
-  readonly host: string | undefined;
-  readonly name: string | undefined;
-  readonly pod: string | undefined;
-  /** All that the sender said of its runner, to be passed on. */
-  readonly fields: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** A line to be written. */
-export interface JobLine {
-  readonly job: Job;
-  readonly line: OrderedLine;
-  readonly path: string;
-  /** Of the line itself or, for a continuation, of the line before it; undefined where no line had one. */
-  readonly stamp: string | undefined;
-  readonly step: Step | undefined;
-  /** The record of the step's page where no more is known of the step. */
-  readonly stepRecord: string | undefined;
-  /** Where the text was taken from: the job page, or a step page in its place. */
-  readonly from: 'job' | 'step';
-}
+/** A line that may be of several steps waits so many times longer for its copy. */
+const LATE_FACTOR = 5;
 
 /** The assembly of one job: from lines of its pages in any order to lines of its job page in order, each with its step. */
 export class Job {
@@ -51,6 +20,8 @@ export class Job {
   /** The record of its job page; undefined while that is not known. */
   jobRecord: string | undefined;
   message: JobMessage | undefined;
+  /** The folder of its Worker log. */
+  workerFolder: string | undefined;
   startedSecond: number | undefined;
   completedSecond: number | undefined;
   conclusion: string | undefined;
@@ -61,6 +32,7 @@ export class Job {
   readonly #pages = new Map<string, RecordPages>();
   readonly #queue: OrderedLine[] = [];
   readonly #emit: (line: JobLine) => void;
+  readonly #pageBytes: number;
 
   lines = 0;
   bytes = 0;
@@ -71,6 +43,8 @@ export class Job {
   lastTicks: number | undefined;
   lastStamp: string | undefined;
   #lastStep: { readonly step: Step | undefined; readonly record: string | undefined } | undefined;
+  /** The number of the last step that lines were written of: steps run one after the other. */
+  reached = 0;
   holeTimes: HoleTimes[] = [];
   /** True where lines were added from step pages that the job page ends before. */
   tailFilled = false;
@@ -86,20 +60,15 @@ export class Job {
   /** True where it has been told that the job is silent. */
   toldSilent = false;
 
-  constructor(
-    timeline: string,
-    runner: RunnerInfo,
-    at: { ms: number; receivedMs: number },
-    emit: (line: JobLine) => void,
-    repeats = 0,
-  ) {
-    this.timeline = timeline;
-    this.runner = runner;
-    this.sinceMs = at.ms;
-    this.lastActiveMs = at.ms;
-    this.lastReceivedMs = at.receivedMs;
-    this.#emit = emit;
-    this.repeatsBefore = repeats;
+  constructor(options: JobOptions) {
+    this.timeline = options.timeline;
+    this.runner = options.runner;
+    this.sinceMs = options.sinceMs;
+    this.lastActiveMs = options.sinceMs;
+    this.lastReceivedMs = options.receivedMs;
+    this.#pageBytes = options.pageBytes;
+    this.#emit = options.emit;
+    this.repeatsBefore = options.repeats ?? 0;
   }
 
   get key(): JobKey | undefined {
@@ -124,33 +93,10 @@ export class Job {
     return undefined;
   }
 
-  /** True where nothing waits for anything that is still to come. */
-  get isWhole(): boolean {
-    if (this.#queue.length > 0 || this.jobRecord === undefined) return false;
-    for (const pages of this.#pages.values()) {
-      for (const page of pages.pages) if (page.heldLines.length > 0) return false;
-      if (pages.gaps().length > 0) return false;
-    }
-    // What the step pages have and the job page has not must still come.
-    for (const { lines } of this.stepPages.streams) if (lines.length > 0) return false;
-    return this.jobPages !== undefined;
-  }
-
-  /** Memory for lines that wait, about; `perLine` is what a line takes beside its bytes. */
-  heldBytes(perLine: number): number {
-    let sum = 0;
-    for (const { bytes } of this.#queue) sum += bytes.length + perLine;
-    for (const pages of this.#pages.values())
-      for (const page of pages.pages) for (const { bytes } of page.heldLines) sum += bytes.length + perLine;
-    for (const { lines } of this.stepPages.streams) for (const { line } of lines) sum += line.bytes.length + perLine;
-    for (const { line } of this.stepPages.orphans) sum += line.line.bytes.length + perLine;
-    return sum;
-  }
-
   pagesOf(record: string): RecordPages {
     let pages = this.#pages.get(record);
     if (pages === undefined) {
-      pages = new RecordPages(record);
+      pages = new RecordPages(record, this.#pageBytes);
       this.#pages.set(record, pages);
       if (this.jobRecord !== undefined && record !== this.jobRecord) this.stepPages.add(pages);
     }
@@ -218,10 +164,22 @@ export class Job {
     let count = 0;
     for (; count < this.#queue.length; count++) {
       const line = this.#queue[count]!;
-      const waits = !force && nowMs - line.sinceMs < patience.attributionWaitMs;
-      if (!this.#emitNext(line, waits)) break;
+      const waitedMs = force ? Number.POSITIVE_INFINITY : nowMs - line.sinceMs;
+      const forCopy = waitedMs < patience.attributionWaitMs;
+      const forLateCopy = waitedMs < Math.min(LATE_FACTOR * patience.attributionWaitMs, patience.orderWaitMs);
+      if (!this.#emitNext(line, { forCopy, forLateCopy })) break;
     }
     this.#queue.splice(0, count);
+    if (this.message !== undefined) this.#namePages();
+  }
+
+  /** Says whose pages those are that came after their lines had gone without them. */
+  #namePages(): void {
+    for (const stream of this.stepPages.streams) {
+      const { firstTicks, pages, lines } = stream;
+      if (stream.step !== undefined || firstTicks === undefined || lines.length > 0) continue;
+      stream.step = this.steps.ofRecord(pages.record, secondOf(firstTicks), 0);
+    }
   }
 
   /** Fills what is missing from the step pages, where they have it. To be called when nothing more will come. */
@@ -249,22 +207,27 @@ export class Job {
   }
 
   /** Emits the next line; false where its step may still become known. */
-  #emitNext(line: OrderedLine, waits: boolean): boolean {
+  #emitNext(line: OrderedLine, waits: { readonly forCopy: boolean; readonly forLateCopy: boolean }): boolean {
     const { ticks, stamp } = line.parts;
     if (ticks === undefined) {
       this.stepPages.takeContinuation(line);
     } else {
-      const stream = this.stepPages.find(line);
+      const stream = this.stepPages.find(line, this.lastTicks);
       if (stream !== undefined) {
         stream.step ??=
-          this.message === undefined ? undefined : this.steps.ofRecord(stream.pages.record, secondOf(ticks));
-        if (stream.step === undefined && this.message !== undefined && waits) return false;
-        this.stepPages.take(stream, line);
+          this.message === undefined
+            ? undefined
+            : this.steps.ofRecord(stream.pages.record, secondOf(ticks), this.reached);
+        if (stream.step === undefined && this.message !== undefined && waits.forCopy) return false;
+        this.stepPages.take(stream, line, this.lastTicks);
         this.#lastStep = { step: stream.step, record: stream.pages.record };
       } else {
-        if (waits) return false;
-        const step = this.#stepByTime(ticks);
-        this.#lastStep = step === undefined ? undefined : { step, record: step.record };
+        if (waits.forCopy) return false;
+        const steps = this.#stepsByTime(ticks, this.reached);
+        // Several steps may have run in one second: a page that is late would tell which of them it was.
+        if (steps.length > 1 && waits.forLateCopy) return false;
+        const step = steps.length === 1 ? steps[0] : undefined;
+        this.#lastStep = { step, record: step?.record };
       }
       this.#noteHole(line, ticks);
       this.firstTicks ??= ticks;
@@ -279,29 +242,28 @@ export class Job {
   /** A line that others have gone before: it has no neighbours that could say more than its time. */
   #emitLate(line: OrderedLine): void {
     const { ticks, stamp } = line.parts;
-    const stream = this.stepPages.find(line);
+    const stream = this.stepPages.find(line, undefined);
     if (stream !== undefined) {
-      stream.step ??= this.steps.ofRecord(stream.pages.record, secondOf(ticks!));
-      this.stepPages.take(stream, line);
+      stream.step ??= this.steps.ofRecord(stream.pages.record, secondOf(ticks!), 0);
+      this.stepPages.take(stream, line, undefined);
     }
-    const step = stream?.step ?? (ticks === undefined ? undefined : this.#stepByTime(ticks));
+    const steps = ticks === undefined ? [] : this.#stepsByTime(ticks, 0);
+    const step = stream?.step ?? (steps.length === 1 ? steps[0] : undefined);
     this.notes.add('lines came after they had been given up for missing');
     this.#emitJobLine(line, step, stream?.pages.record ?? step?.record, stamp ?? this.lastStamp);
   }
 
-  /** The step at a time, by the Worker log: not one whose own page has gone past that time without the line. */
-  #stepByTime(ticks: number): Step | undefined {
-    const candidates = this.steps.during(secondOf(ticks)).filter((step) => {
+  /**
+   * The steps that a line without a copy may be of, by the Worker log: not those whose own page has gone past its time without it,
+   * nor those that were over when the last line was written.
+   */
+  #stepsByTime(ticks: number, after: number): Step[] {
+    return this.steps.during(secondOf(ticks)).filter((step) => {
+      if (step.number < after) return false;
       const stream = step.record === undefined ? undefined : this.stepPages.get(step.record);
       if (stream === undefined || stream.pages.gaps().length > 0) return true;
       return stream.newestTicks < ticks && step.finishedSecond === undefined;
     });
-    const current = this.#lastStep?.step;
-    return (
-      candidates.find((step) => step === current) ??
-      candidates.find((step) => step.number > (current?.number ?? 0)) ??
-      candidates[0]
-    );
   }
 
   #emitJobLine(
@@ -322,6 +284,7 @@ export class Job {
     if (step !== undefined) {
       step.lines++;
       step.changed = true;
+      this.reached = Math.max(this.reached, step.number);
     }
     if (step !== undefined || stepRecord !== undefined) this.attributed++;
     this.changed = true;

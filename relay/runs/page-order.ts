@@ -48,9 +48,6 @@ export interface OrderPolicy {
 type Held = ArrivedLine & { readonly offset: number };
 export type Hole = readonly [from: number, to: number];
 
-/** The runner begins a new page once a page has this many bytes, its line ends not counted (`Logging.cs`). */
-const PAGE_BYTES = 8 * 1_048_576;
-
 const ENDING_LENGTH: Readonly<Record<Ending, number>> = { lf: 1, crlf: 2, none: 0 };
 
 /** One page: puts its lines in order by their offsets, drops repeats, and tells from the distance of two lines how the first ended. */
@@ -117,9 +114,9 @@ export class PageOrder {
     return this.#held;
   }
 
-  /** True once the page has the size at which the runner begins the next one. */
-  get isFull(): boolean {
-    return this.#content >= PAGE_BYTES;
+  /** True once the page has the size at which the runner begins the next one; line ends are not counted (`Logging.cs`). */
+  isFull(pageBytes: number): boolean {
+    return this.#content >= pageBytes;
   }
 
   /** When the line that has waited longest came; undefined where none waits. */

@@ -1,5 +1,5 @@
 import { PAGE_DATASET, WORKER_DATASET, pageNameOf, type PageName } from '../record/runner-file.ts';
-import type { RunnerInfo } from './job.ts';
+import type { RunnerInfo } from './job-types.ts';
 import type { ArrivedLine, Pin } from './page-order.ts';
 
 /** A line of a runner's file, as the journal has it. */

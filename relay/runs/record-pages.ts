@@ -1,15 +1,17 @@
 import type { PageGap } from '../journal/runs.ts';
 import { PageOrder, type OrderedLine, type OrderPolicy } from './page-order.ts';
 
-/** All pages of one record, one after the other: the runner begins a new one at 8 MiB. */
+/** All pages of one record, one after the other: the runner begins a new one when one is full. */
 export class RecordPages {
   readonly record: string;
+  readonly #pageBytes: number;
   readonly #pages = new Map<number, PageOrder>();
   /** The page whose turn it is. */
   #current = 1;
 
-  constructor(record: string) {
+  constructor(record: string, pageBytes: number) {
     this.record = record;
+    this.#pageBytes = pageBytes;
   }
 
   get pages(): IterableIterator<PageOrder> {
@@ -47,7 +49,7 @@ export class RecordPages {
       if (page !== undefined) taken.push(...page.take(policy));
       const next = this.#next();
       if (next === undefined) return taken;
-      const isOver = page !== undefined && page.isFull && page.heldLines.length === 0;
+      const isOver = page !== undefined && page.isFull(this.#pageBytes) && page.heldLines.length === 0;
       const waitedMs = policy.nowMs - (next.waitingSinceMs ?? policy.nowMs);
       if (!isOver && !policy.force && waitedMs < policy.orderWaitMs) return taken;
       if (page !== undefined) taken.push(...page.take({ ...policy, force: true }));
@@ -61,7 +63,7 @@ export class RecordPages {
     for (let number = 1; number <= this.#current; number++) {
       const page = this.#pages.get(number);
       for (const [from, to] of page?.holes ?? []) gaps.push({ record: this.record, number, from, to });
-      const isCut = number < this.#current && page?.isFull !== true;
+      const isCut = number < this.#current && page?.isFull(this.#pageBytes) !== true;
       if (isCut) gaps.push({ record: this.record, number, from: page?.end ?? 0, to: null });
     }
     return gaps;

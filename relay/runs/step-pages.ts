@@ -15,6 +15,7 @@ export interface StepStream {
   step: Step | undefined;
   /** In order. */
   readonly lines: StepLine[];
+  firstTicks: number | undefined;
   newestTicks: number;
 }
 
@@ -43,7 +44,7 @@ export class StepPages {
   }
 
   add(pages: RecordPages): void {
-    const stream = { pages, step: undefined, lines: [], newestTicks: Number.NEGATIVE_INFINITY };
+    const stream = { pages, step: undefined, lines: [], firstTicks: undefined, newestTicks: Number.NEGATIVE_INFINITY };
     this.#streams.set(pages.record, stream);
   }
 
@@ -53,19 +54,23 @@ export class StepPages {
       for (const line of stream.pages.take(policy)) {
         const ticks = line.parts.ticks ?? stream.lines.at(-1)?.ticks ?? stream.newestTicks;
         stream.lines.push({ line, ticks });
+        stream.firstTicks ??= line.parts.ticks;
         stream.newestTicks = Math.max(stream.newestTicks, ticks);
       }
     }
   }
 
-  /** The stream that has the copy of a line of the job page. Takes nothing. */
-  find(line: OrderedLine): StepStream | undefined {
+  /**
+   * The stream that has the copy of a line of the job page. Takes nothing. A step that was not the last line's writes no copy before that
+   * line was in the job page, whose stamp is `lastTicks`: one that is older is of a line that went without it.
+   */
+  find(line: OrderedLine, lastTicks: number | undefined): StepStream | undefined {
     const { ticks } = line.parts;
     if (ticks === undefined) return undefined;
     let found: StepStream | undefined;
     let foundTicks = Number.POSITIVE_INFINITY;
     for (const stream of this.#streams.values()) {
-      const at = indexOfCopy(stream, line, ticks);
+      const at = indexOfCopy(stream, line, stream === this.#lastMatched ? undefined : lastTicks);
       if (at < 0 || stream.lines[at]!.ticks >= foundTicks) continue;
       found = stream;
       foundTicks = stream.lines[at]!.ticks;
@@ -74,8 +79,9 @@ export class StepPages {
   }
 
   /** Takes the copy of a line that `find` found. */
-  take(stream: StepStream, line: OrderedLine): void {
-    settle(stream.lines.splice(indexOfCopy(stream, line, line.parts.ticks!), 1)[0]!);
+  take(stream: StepStream, line: OrderedLine, foundAfter: number | undefined): void {
+    const lastTicks = stream === this.#lastMatched ? undefined : foundAfter;
+    settle(stream.lines.splice(indexOfCopy(stream, line, lastTicks), 1)[0]!);
     this.#lastMatched = stream;
   }
 
@@ -120,9 +126,12 @@ export function settle({ line }: { readonly line: OrderedLine }): void {
   if (line.pin !== undefined) line.pin.held--;
 }
 
-function indexOfCopy({ lines }: StepStream, line: OrderedLine, ticks: number): number {
-  const { text } = line.parts;
-  for (let i = 0; i < lines.length && i < AHEAD_MAX; i++) {
+function indexOfCopy({ lines }: StepStream, line: OrderedLine, afterTicks = Number.NEGATIVE_INFINITY): number {
+  const { text, ticks = 0 } = line.parts;
+  const fromTicks = Math.max(afterTicks, ticks - COPY_TICKS_MAX);
+  let first = 0;
+  while (first < lines.length && lines[first]!.ticks < fromTicks) first++;
+  for (let i = first; i < lines.length && i < first + AHEAD_MAX; i++) {
     const copy = lines[i]!;
     if (copy.ticks > ticks) return -1;
     if (copy.line.parts.stamp !== undefined && copy.line.parts.text.equals(text)) return i;

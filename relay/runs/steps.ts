@@ -101,13 +101,16 @@ export class StepTimeline {
     }
   }
 
-  /** The step that a page belongs to whose first line has this second; undefined while that cannot be said. */
-  ofRecord(record: string, second: number): Step | undefined {
+  /**
+   * The step that a page belongs to whose first line has this second and comes after lines of the step `after`; undefined while that
+   * cannot be said.
+   */
+  ofRecord(record: string, second: number, after: number): Step | undefined {
     const known = this.#steps.find((step) => step.record === record);
     if (known !== undefined) return known;
     const listed = this.#listed.findIndex((step) => step.record === record);
     if (listed >= 0 && this.#before === undefined) return undefined;
-    const step = listed >= 0 ? this.#step(this.#before! + listed + 2) : this.#unlisted(second);
+    const step = listed >= 0 ? this.#step(this.#before! + listed + 2) : this.#unlisted(second, after);
     if (step === undefined) return undefined;
     step.record = record;
     step.changed = true;
@@ -137,9 +140,10 @@ export class StepTimeline {
   }
 
   /** A page that is in no list belongs to a step that the runner added: the first that fits and has no page yet. */
-  #unlisted(second: number): Step | undefined {
+  #unlisted(second: number, after: number): Step | undefined {
     return this.#steps.find((step, i) => {
-      if (step.record !== undefined || step.startedSecond === undefined || step.skipped) return false;
+      if (step.number < after || step.record !== undefined || step.startedSecond === undefined || step.skipped)
+        return false;
       if (this.#isListed(step)) return false;
       const next = this.#steps.slice(i + 1).find(({ startedSecond }) => startedSecond !== undefined);
       return step.startedSecond <= second && second <= (next?.startedSecond ?? Number.POSITIVE_INFINITY);

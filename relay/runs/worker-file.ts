@@ -1,5 +1,6 @@
 import type { WorkerLogChange } from '../journal/runs.ts';
-import type { Job, RunnerInfo } from './job.ts';
+import type { Job } from './job.ts';
+import type { RunnerInfo } from './job-types.ts';
 import { PageOrder, type ArrivedLine, type Hole } from './page-order.ts';
 import { settle } from './step-pages.ts';
 import { WorkerLogParser, type WorkerEvent, type WorkerLogState } from './worker-log.ts';
@@ -12,7 +13,7 @@ interface Checkpoint {
   /** The job that it speaks of. */
   readonly timeline: string | undefined;
   readonly jobRecord: string | undefined;
-  readonly source: string;
+  readonly runner: RunnerInfo;
   readonly path: string;
 }
 
@@ -22,17 +23,21 @@ export class WorkerFile {
   readonly source: string;
   readonly path: string;
   job: Job | undefined;
-  /** Who sent it, and its last line. */
-  runner: RunnerInfo | undefined;
-  lastLine: ArrivedLine | undefined;
+  /** Who sent it. */
+  readonly runner: RunnerInfo;
+  /** When something of it was received last. */
+  lastLine: Pick<ArrivedLine, 'sinceMs' | 'receivedMs'>;
   seenMs = 0;
   #order: PageOrder;
+  #deferred: readonly WorkerEvent[] = [];
   #parser = new WorkerLogParser();
   /** Where the job was that this speaks of, as a checkpoint has it. */
   jobKey: { readonly timeline: string | undefined; readonly jobRecord: string | undefined };
 
-  constructor(runner: Pick<RunnerInfo, 'source'>, path: string) {
-    this.key = workerKey(runner, path);
+  constructor(runner: RunnerInfo, path: string, first: Pick<ArrivedLine, 'sinceMs' | 'receivedMs'>) {
+    this.runner = runner;
+    this.lastLine = first;
+    this.key = workerKey(runner.source, path);
     this.source = runner.source;
     this.path = path;
     this.#order = new PageOrder({ path, record: '', number: 1 });
@@ -41,8 +46,8 @@ export class WorkerFile {
 
   static restored({ checkpoint, seenMs }: WorkerLogChange): WorkerFile {
     const state = JSON.parse(checkpoint) as Checkpoint;
-    const { source, path, bytes, gaps, rawSeq, timeline, jobRecord } = state;
-    const file = new WorkerFile({ source }, path);
+    const { runner, path, bytes, gaps, rawSeq, timeline, jobRecord } = state;
+    const file = new WorkerFile(runner, path, { sinceMs: 0, receivedMs: seenMs });
     const row = { timeline: '', jobRecord: '', record: '', number: 1, path, lines: 1, bytes, gaps, rawSeq };
     file.#order = PageOrder.restored(row, 0);
     file.#parser = WorkerLogParser.restored(state.parser);
@@ -77,12 +82,19 @@ export class WorkerFile {
 
   add(line: ArrivedLine): boolean {
     this.seenMs = Math.max(this.seenMs, line.receivedMs);
+    this.lastLine = line;
     return this.#order.add(line);
+  }
+
+  /** Keeps what cannot be told yet. */
+  defer(events: readonly WorkerEvent[]): void {
+    this.#deferred = events;
   }
 
   /** What the lines whose turn it is tell. */
   take(nowMs: number, orderWaitMs: number, force = false): WorkerEvent[] {
-    const events: WorkerEvent[] = [];
+    const events: WorkerEvent[] = [...this.#deferred];
+    this.#deferred = [];
     // How a line ended says nothing here, so none waits for the next one.
     for (const line of this.#order.take({ nowMs, tailWaitMs: 0, orderWaitMs, force })) {
       if (!line.late) events.push(...this.#parser.line(line.bytes));
@@ -101,14 +113,14 @@ export class WorkerFile {
       parser: this.#parser.state(),
       timeline,
       jobRecord,
-      source: this.source,
+      runner: this.runner,
       path: this.path,
     };
     return { key: this.key, seenMs: this.seenMs, checkpoint: JSON.stringify(checkpoint) };
   }
 }
 
-export function workerKey({ source }: Pick<RunnerInfo, 'source'>, path: string): string {
+export function workerKey(source: string, path: string): string {
   return `${source}|${path}`;
 }
 

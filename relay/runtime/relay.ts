@@ -1,6 +1,6 @@
 import type { AlertBoard } from '../alerts/board.ts';
 import type { Acceptor } from '../accept/acceptor.ts';
-import { isStored, type Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
 import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
@@ -12,10 +12,12 @@ import { RetentionService } from '../retention/service.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
+import { Datasets } from './datasets.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
 import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
+import { QuotaForecast } from './quota-forecast.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { Alerts } from './alerts.ts';
@@ -63,6 +65,7 @@ export class Relay {
   readonly #world: RelayWorld;
   readonly filters: Filters;
   readonly #acceptor: Acceptor;
+  readonly #datasets: Datasets;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
   #alerts: Alerts | undefined;
@@ -80,13 +83,13 @@ export class Relay {
     this.#acceptor = acceptorFor(config, journal, world.clock);
     this.ownRecords = new OwnRecords(this.#acceptor, world.log);
     this.filters = new Filters(world);
+    this.#datasets = new Datasets(config.store, (dataset) => this.filters.datasetName(dataset));
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
       clock: world.clock,
       random: world.random,
       log: world.log,
-      isStored: (dataset) => isStored(config.store, dataset),
-      datasetName: (dataset) => this.filters.datasetName(dataset),
+      datasets: this.#datasets,
       runner: config.runs.enabled ? RAW_DATASETS : undefined,
     });
     this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
@@ -124,6 +127,12 @@ export class Relay {
         if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
+      secondsToFull: () => forecast.secondsLeft(),
+    });
+    const forecast = new QuotaForecast({
+      clock: world.clock,
+      stats: () => journal.stats(),
+      limits: () => limitsOf(relay?.config ?? config),
     });
     const journal = await openJournal(config, events);
     const opened = new Relay(config, world, journal, events);
@@ -247,6 +256,7 @@ export class Relay {
     }
     this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    this.#datasets.configure(config.store);
     await this.retention.configure(config.retention);
     this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(

@@ -47,6 +47,7 @@ export class Runs implements ConsumerEvents {
         unfinishedWarningMs: options.unfinished_warning_ms,
         heldBytesMax: options.held_bytes_max,
         jobsMax: options.jobs_max,
+        pageBytes: options.page_bytes,
       },
       lines: dataset(LINE_DATASET),
       summaries: dataset(JOB_DATASET),

@@ -8,9 +8,8 @@ import { doctorCommand } from '../../relay/cli/doctor.ts';
 import { AdminHarness } from '../support/admin-harness.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 
-// One relay serves all tests, in order: records of two hosts, of which rules by the hour can take nothing yet; so a purge takes
-// nothing here,
-// and what it takes is tested where time can be set.
+// One relay serves all tests, in order. A rule by the hour can take nothing of what just came; what purges take is tested where time can
+// be set.
 
 const commands = [purgeCommand, holdCommand, verifyCommand, doctorCommand];
 const config = {

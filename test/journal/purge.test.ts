@@ -256,7 +256,7 @@ test('the pages that a purge freed are given back to the disk', () => {
 test('runs are forgotten by age and by number, their certificates are not', () => {
   using bench = filled();
   const first = bench.purge({ rules: [rule()] });
-  bench.ask('note', first.id, 'a line');
+  bench.ask('note', first.id, ['a line']);
   const rest = [bench.purge(), bench.purge()];
   expect(bench.ask('forget', 0, 2)).toBe(1);
 

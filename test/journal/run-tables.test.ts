@@ -13,7 +13,11 @@ test('a job is read back as it was written, with its steps and pages', () => {
 
   const found = bench.reader.job({ timeline: TIMELINE, jobRecord: JOB_RECORD });
   expect(found).toEqual({ job: { ...job, id: 1 }, steps, pages });
-  expect(bench.reader.jobOfPage(TIMELINE, JOB_RECORD)).toEqual(found);
+  expect(bench.reader.pageCheckpoint({ timeline: TIMELINE, record: JOB_RECORD, sender: undefined })).toEqual({
+    ...found,
+    checkpoint: '{}',
+  });
+  expect(bench.reader.jobCheckpoint({ timeline: TIMELINE, jobRecord: JOB_RECORD })?.job).toEqual(found?.job);
   expect(bench.reader.job({ timeline: TIMELINE, jobRecord: TIMELINE })).toBeUndefined();
 });
 
@@ -98,4 +102,27 @@ test('what runs is found again after a restart, with what the assembly left for 
 test('a job and a run have their names in the index of streams', () => {
   expect(jobStream({ timeline: TIMELINE })).toBe(`job:${TIMELINE}`);
   expect(runStream('corp/web', '4711')).toBe('run:corp/web/4711');
+});
+
+test('a page that was never seen is the last job’s of its timeline that its sender had begun', () => {
+  using bench = new JournalBench();
+  const job = (jobRecord: string, source: string, startedMs: number) => ({
+    job: jobRow({ jobRecord, startedMs }),
+    checkpoint: JSON.stringify({ runner: { source } }),
+  });
+  const jobs = [job('first', 'pod-1', 10), job('second', 'pod-1', 20), job('third', 'pod-2', 30)];
+  bench.append(heldBatch(1, ['a'], { changes: [runChanges(...jobs)] }));
+  const found = (source?: string, writtenMs?: number) =>
+    bench.reader.pageCheckpoint({
+      timeline: TIMELINE,
+      record: 'unknown',
+      sender: source === undefined ? undefined : { source, writtenMs },
+    })?.job.jobRecord;
+
+  expect(found('pod-1')).toBe('second');
+  expect(found('pod-1', 19)).toBe('first');
+  expect(found('pod-1', 9)).toBeUndefined();
+  expect(found('pod-2')).toBe('third');
+  expect(found('pod-3')).toBeUndefined();
+  expect(found()).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import type {
   Progress,
   RefusedRecord,
 } from '../../relay/journal/journal.ts';
-import type { JobWithParts, RunCheckpoints, StoredJob } from '../../relay/journal/runs.ts';
+import type { JobCheckpoint, JobWithParts, RunCheckpoints, StoredJob } from '../../relay/journal/runs.ts';
 import { endSeq, type Batch, type BuiltBatch } from '../../relay/record/batch.ts';
 
 interface StoredBatch {
@@ -189,6 +189,14 @@ export class FakeJournal implements Journal {
     return [...this.#books.keys()].map((endpoint) => this.#cursor(endpoint));
   }
 
+  readonly ends = new Map<string, number>();
+
+  async cursorEnd(endpoint: string, change: 'set' | 'clear'): Promise<number | undefined> {
+    if (change === 'clear') this.ends.delete(endpoint);
+    else if (!this.ends.has(endpoint)) this.ends.set(endpoint, this.nextSeq);
+    return this.ends.get(endpoint);
+  }
+
   async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
     return this.books(endpoint).letters.slice(0, limit);
   }
@@ -226,7 +234,11 @@ export class FakeJournal implements Journal {
     return undefined;
   }
 
-  async jobOfPage(): Promise<JobWithParts | undefined> {
+  async jobCheckpoint(): Promise<JobCheckpoint | undefined> {
+    return undefined;
+  }
+
+  async pageCheckpoint(): Promise<JobCheckpoint | undefined> {
     return undefined;
   }
 

@@ -61,7 +61,7 @@ export function pageRow(given: Partial<PageRow> = {}): PageRow {
 
 export function runChanges(...jobs: Partial<JobChange>[]): RunChanges {
   return {
-    jobs: jobs.map((job) => ({ job: jobRow(), steps: [], pages: [], checkpoint: '', ...job })),
+    jobs: jobs.map((job) => ({ job: jobRow(), steps: [], pages: [], checkpoint: '{}', ...job })),
     workerLogs: [],
     forgetWorkerLogsBeforeMs: undefined,
   };

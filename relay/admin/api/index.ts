@@ -4,6 +4,7 @@ import { alertRoutes } from './alerts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { holdRoutes } from './holds.ts';
+import { harborRoutes } from '../harbor/index.ts';
 import { relayRoutes } from './relay.ts';
 import { retentionRoutes } from './retention.ts';
 import { runRoutes } from './runs.ts';
@@ -26,6 +27,7 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     sessionRoutes,
     tokenRoutes,
     settingsRoutes,
+    harborRoutes,
     searchRoutes,
     tailRoutes,
   ])

@@ -33,6 +33,7 @@ const OPERATOR_DECODED = fragment('","operator_decoded":"');
 const DESCRIPTION = fragment('","description":"');
 const SENT = fragment('","sent":"');
 const LEGACY = fragment('","legacy":true');
+const LEGACY_NAME = fragment('legacy');
 const NOT_LEGACY = fragment('","legacy":false');
 
 const AUDIT = Buffer.from('audit');
@@ -131,6 +132,7 @@ export class HarborRecords {
     if (header.hostEnd > header.hostStart) recorder.stream('host', source, header.hostStart, header.hostEnd);
     recorder.stream('source', peer.address, 0, peer.address.bytes.length);
     if (projectEnd > projectStart) recorder.stream('project', source, projectStart, projectEnd);
+    if (this.#audit.legacy) recorder.stream('harbor', LEGACY_NAME, 0, LEGACY_NAME.bytes.length);
     recorder.stream('action', this.#operation, 0, this.#operationBytes);
   }
 

@@ -3,7 +3,16 @@ import type { LentMemory } from './lent-memory.ts';
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
-import type { JobKey, JobQuery, JobWithParts, RunChanges, RunCheckpoints, StoredJob } from '../runs.ts';
+import type {
+  JobCheckpoint,
+  PageQuery,
+  JobKey,
+  JobQuery,
+  JobWithParts,
+  RunChanges,
+  RunCheckpoints,
+  StoredJob,
+} from '../runs.ts';
 
 /** What passes between the main thread and the journal's threads. Batches pass as shared memory: nothing is copied. */
 
@@ -39,6 +48,7 @@ export interface WriterOptions {
 export interface WriterCalls {
   openCursor(endpoint: string, startAt: 'first' | 'end'): void;
   removeCursor(endpoint: string): void;
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): number | undefined;
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
   setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome;
   cursors(): Cursor[];
@@ -126,7 +136,8 @@ export interface ReaderCalls {
   streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[];
   jobs(query: JobQuery): StoredJob[];
   job(key: JobKey): JobWithParts | undefined;
-  jobOfPage(timeline: string, record: string): JobWithParts | undefined;
+  jobCheckpoint(key: JobKey): JobCheckpoint | undefined;
+  pageCheckpoint(query: PageQuery): JobCheckpoint | undefined;
   runCheckpoints(): RunCheckpoints;
   close(): void;
 }

@@ -8,7 +8,7 @@ import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
 import { JOURNAL_FILE, isDamage, openForReading, type Sqlite, type Statement } from './database.ts';
 import { holes, type Place } from './gaps.ts';
 import { readHead } from './head.ts';
-import type { JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
+import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
 import { RunReader } from './run-tables.ts';
 import { StreamPlaces } from './stream-places.ts';
@@ -199,8 +199,12 @@ export class Reader implements ReaderCalls {
     return this.consistently(() => this.#runs.job(key));
   }
 
-  jobOfPage(timeline: string, record: string): JobWithParts | undefined {
-    return this.consistently(() => this.#runs.jobOfPage(timeline, record));
+  jobCheckpoint(key: JobKey): JobCheckpoint | undefined {
+    return this.consistently(() => this.#runs.checkpoint(key));
+  }
+
+  pageCheckpoint(query: PageQuery): JobCheckpoint | undefined {
+    return this.consistently(() => this.#runs.checkpointOfPage(query));
   }
 
   runCheckpoints(): RunCheckpoints {

@@ -84,8 +84,8 @@ export class SqliteRetention implements RetentionStore {
     return this.#value('run', id);
   }
 
-  note(id: number, text: string): Promise<void> {
-    return this.#value('note', id, text);
+  note(id: number, lines: readonly string[]): Promise<void> {
+    return this.#value('note', id, lines);
   }
 
   log(id: number): Promise<{ readonly atMs: number; readonly text: string }[]> {

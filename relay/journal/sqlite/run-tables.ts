@@ -1,10 +1,12 @@
 import type {
   JobChange,
+  JobCheckpoint,
   JobDetail,
   JobKey,
   JobQuery,
   JobRow,
   JobWithParts,
+  PageQuery,
   PageRow,
   RunChanges,
   RunCheckpoints,
@@ -120,13 +122,19 @@ export class RunReader implements RunReading {
     return row === undefined ? undefined : this.#withParts(row);
   }
 
-  /** The job that a page belongs to, with its parts; undefined for a page that was never seen. */
-  jobOfPage(timeline: string, record: string): JobWithParts | undefined {
+  checkpoint({ timeline, jobRecord }: JobKey): JobCheckpoint | undefined {
+    return this.#checkpoint('timeline = ? AND job_record = ?', timeline, jobRecord);
+  }
+
+  checkpointOfPage({ timeline, record, sender }: PageQuery): JobCheckpoint | undefined {
     const jobRecord = this.#database
       .prepare('SELECT job_record FROM page WHERE timeline = ? AND record = ? LIMIT 1')
       .pluck()
       .get(timeline, record);
-    return typeof jobRecord === 'string' ? this.job({ timeline, jobRecord }) : undefined;
+    if (typeof jobRecord === 'string') return this.checkpoint({ timeline, jobRecord });
+    if (sender === undefined) return undefined;
+    const condition = `timeline = ? AND json_extract(checkpoint, '$.runner.source') = ? AND coalesce(started_ms, 0) <= ?`;
+    return this.#checkpoint(condition, timeline, sender.source, sender.writtenMs ?? Number.MAX_SAFE_INTEGER);
   }
 
   checkpoints(): RunCheckpoints {
@@ -134,10 +142,18 @@ export class RunReader implements RunReading {
     const workerLogs = this.#database
       .prepare('SELECT key, seen_ms AS seenMs, checkpoint FROM worker_log ORDER BY seen_ms')
       .all() as RunCheckpoints['workerLogs'];
-    return {
-      jobs: rows.map((row) => ({ ...this.#withParts(row), checkpoint: String(row['checkpoint']) })),
-      workerLogs,
-    };
+    return { jobs: rows.map((row) => this.#withCheckpoint(row)), workerLogs };
+  }
+
+  #checkpoint(condition: string, ...values: readonly (string | number)[]): JobCheckpoint | undefined {
+    const row = this.#database
+      .prepare(`${SELECT_JOB} WHERE ${condition} ORDER BY started_ms DESC LIMIT 1`)
+      .get(...values) as Row | undefined;
+    return row === undefined ? undefined : this.#withCheckpoint(row);
+  }
+
+  #withCheckpoint(row: Row): JobCheckpoint {
+    return { ...this.#withParts(row), checkpoint: String(row['checkpoint']) };
   }
 
   #withParts(row: Row): JobWithParts {

@@ -4,6 +4,7 @@ import { age, bytes, count } from '../../../relay/cli/figures.ts';
 import type { EndpointStatus } from '../../../relay/runtime/status.ts';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
 import { HarborSender } from '../harbor/harbor-sender.ts';
+import { runningJobs } from '../harness/campaign.ts';
 import { type Edge, startStandIn } from '../harness/edge.ts';
 import { Installation } from '../harness/installation.ts';
 import { relayStatus } from '../harness/relay-status.ts';
@@ -64,7 +65,7 @@ export async function demo(folder: string, screen: Screen, signal: AbortSignal):
       folder: runners,
       jobs: RUNNERS,
       minutes: JOBS_MS / 60_000,
-      'job-seconds': 8,
+      'job-seconds': 12,
       'lines-per-second': 150,
       'burst-lines': 700,
       seed: Date.now() % 1_000_000,
@@ -165,12 +166,12 @@ function endpointLine(endpoint: EndpointStatus, most: number): string {
   return `${name.padEnd(8)} ${`${state}${for_}`.padEnd(18)} ${count(delivered).padStart(7)} delivered ${count(backlogRecords).padStart(7)} wait ${bar}`;
 }
 
-/** Until nobody is owed anything. */
+/** Until nobody is owed anything, and all jobs are known to have ended. */
 async function settled(relay: RelayProcess, signal: AbortSignal): Promise<void> {
   const untilMs = performance.now() + SETTLE_MS;
   for (let quiet = 0; quiet < 3 && performance.now() < untilMs && !signal.aborted; quiet++) {
     await rest(500, signal);
-    if (relay.backlog() > 0) quiet = -1;
+    if (relay.backlog() > 0 || runningJobs(relay) > 0) quiet = -1;
   }
 }
 

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { count } from '../../../relay/cli/figures.ts';
 import { printable, table } from '../../../relay/cli/terminal.ts';
 import { Archive } from '../../../relay/journal/archive.ts';
 import type { RelayProcess } from '../../crash/relay-process.ts';
 import { compareForwarded } from '../harness/forwarded.ts';
-import { readTruth } from '../harness/truth-index.ts';
+import { compareTranscripts, transcript } from '../harness/transcripts.ts';
+import { type IndexedJob, readTruth } from '../harness/truth-index.ts';
 import type { Catcher } from './catcher.ts';
 import type { Screen } from './screen.ts';
 
@@ -15,7 +17,14 @@ export interface Result {
   readonly harborSent: number;
 }
 
-const JOBS_MAX = 100;
+const BOM = '\ufeff';
+/** A job with fewer lines shows little. */
+const MEDIUM_LINES = 60;
+const JOBS_MAX = 1_000;
+/** So much of a transcript is shown from its start, and from its end. */
+const HEAD_LINES = 14;
+const TAIL_LINES = 4;
+const LINE_CHARS = 100;
 
 /** Shows what has become of the jobs and of each record. Resolves to whether nothing is missing. */
 export async function showResult({ screen, relay, catcher, truthFolder, harborSent }: Result): Promise<boolean> {
@@ -37,14 +46,39 @@ export async function showResult({ screen, relay, catcher, truthFolder, harborSe
     ]).trimEnd(),
   );
   const truth = readTruth(truthFolder);
-  const { lines, missing, twice, different } = await compareForwarded(`${relay.folder}/archive.ndjson`, truth);
-  const siem = await catcher.received();
-  const stored = archive.stats().records;
+  await showTranscript(screen, relay, truth);
+
+  const { lines, missing, twice, different } = await compareForwarded(join(relay.folder, 'archive.ndjson'), truth);
+  const transcripts = await compareTranscripts(relay.folder, truth);
+  const sent = archive.cursors().find(({ endpoint }) => endpoint === 'siem')?.delivered ?? 0;
+  const { records, repeats } = await catcher.received();
   screen.heading('Held against what the runners and Harbor wrote:');
   screen.print(
     `  ${count(lines)} lines in ${truth.length} jobs: ${count(missing)} missing, ${count(twice)} twice, ${count(different)} altered`,
-    `  ${count(harborSent)} audit records, ${count(stored)} records in the journal`,
-    `  the SIEM has ${count(siem.records)} of them, and got ${count(siem.repeats)} again after its return`,
+    `  ${transcripts.same} of ${truth.length} transcripts are byte for byte what the runner wrote, though it has deleted its pages`,
+    `  ${count(harborSent)} audit records of Harbor`,
+    `  the SIEM was sent ${count(sent)} records and has ${count(records)}; ${count(repeats)} came again, under the same id`,
   );
-  return missing + twice + different === 0 && truth.length === jobs.length;
+  return missing + twice + different + transcripts.different === 0 && records === sent;
+}
+
+/** Shows the start and the end of one transcript, of a job that is not too short. */
+async function showTranscript(screen: Screen, relay: RelayProcess, truth: readonly IndexedJob[]): Promise<void> {
+  const [shown] = truth.toSorted(
+    (a, b) => Number(a.lines < MEDIUM_LINES) - Number(b.lines < MEDIUM_LINES) || a.lines - b.lines,
+  );
+  if (shown === undefined) return;
+  const { job } = shown;
+  const { printed } = await transcript(relay.folder, shown);
+  const lines = printed.toString().replaceAll(BOM, '').split('\n').slice(0, -1);
+  const part = (some: readonly string[]): string[] =>
+    some.map((line) => `  ${printable(line.trimEnd()).slice(0, LINE_CHARS)}`);
+  screen.heading(`What "spillway transcript --run ${job.runId} --job ${JSON.stringify(job.jobName)}" prints:`);
+  screen.print(
+    ...part(lines.slice(0, HEAD_LINES)),
+    ...(lines.length > HEAD_LINES + TAIL_LINES
+      ? [`  (${count(lines.length - HEAD_LINES - TAIL_LINES)} lines more)`]
+      : []),
+    ...part(lines.slice(Math.max(HEAD_LINES, lines.length - TAIL_LINES))),
+  );
 }

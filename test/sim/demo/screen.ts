@@ -10,6 +10,7 @@ export class Screen {
   readonly #out: WriteStream;
   readonly #startedMs = performance.now();
   #panel: readonly string[] = [];
+  #line = '';
   #linePrintedMs = Number.NEGATIVE_INFINITY;
 
   constructor(out: WriteStream) {
@@ -44,7 +45,8 @@ export class Screen {
       return;
     }
     const nowMs = performance.now();
-    if (nowMs - this.#linePrintedMs < PIPE_INTERVAL_MS) return;
+    if (nowMs - this.#linePrintedMs < PIPE_INTERVAL_MS || line === this.#line) return;
+    this.#line = line;
     this.#linePrintedMs = nowMs;
     this.#out.write(`${String(this.seconds).padStart(3)} s  ${line}\n`);
   }

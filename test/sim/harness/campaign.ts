@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Archive } from '../../../relay/journal/archive.ts';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
 import type { Deletion } from '../runner/upload-queue.ts';
 import type { ChunkFormat } from '../tailer/chunk.ts';
@@ -11,6 +12,7 @@ import { compareForwarded, type ForwardedFigures } from './forwarded.ts';
 import { Installation } from './installation.ts';
 import { compareJobs, type JobFigures } from './jobs.ts';
 import { SimulatorProcess } from './simulator-process.ts';
+import { compareTranscripts, type TranscriptFigures } from './transcripts.ts';
 import { readTruth } from './truth-index.ts';
 
 export interface CampaignOptions {
@@ -47,6 +49,7 @@ export interface CampaignResult {
   readonly jobs: number;
   readonly forwarded: ForwardedFigures;
   readonly tables: JobFigures;
+  readonly transcripts: TranscriptFigures | undefined;
   readonly edge: Record<string, unknown>;
   /** What was not delivered when the time of the preStop was up. */
   readonly left: string | undefined;
@@ -55,6 +58,7 @@ export interface CampaignResult {
 /** As long as a pod's preStop may take. */
 const GRACE_MS = 25_000;
 const SETTLE_MS = 120_000;
+const UNFINISHED_MS = 15_000;
 const STARVED_NICE = 10;
 const BUSY_LOOPS = 4;
 
@@ -62,7 +66,7 @@ const BUSY_LOOPS = 4;
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
   const { folder, onStep } = options;
   const [http = 0, forward = 0, admin = 0] = await freePorts(3);
-  const relay = new RelayProcess(join(folder, 'relay'), relayConfig(http, forward, admin));
+  const relay = new RelayProcess(join(folder, 'relay'), relayConfig(http, forward, admin, options.pageBytes));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => relay.stop());
   await relay.start();
@@ -74,7 +78,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
   onStep(`${simulator.jobsDone} jobs are over`);
   const left = await edge.drain(GRACE_MS);
   onStep(left === undefined ? 'everything kept was delivered' : `left when the time was up: ${left}`);
-  await settled(relay);
+  await settled(relay, options);
   onStep('the relay has forwarded what it has');
   const report = edge.report();
   await stack.disposeAsync();
@@ -83,6 +87,7 @@ export async function campaign(options: CampaignOptions): Promise<CampaignResult
     jobs: truth.length,
     forwarded: await compareForwarded(join(relay.folder, 'forwarded.ndjson'), truth),
     tables: compareJobs(relay.dataFolder, truth),
+    transcripts: options.workerLogs ? await compareTranscripts(relay.folder, truth) : undefined,
     edge: report,
     left,
   };
@@ -97,7 +102,7 @@ function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
   return startStandIn({ installations, format, port, seed, nice, intervalMs: 1_000, layout, workerLogs });
 }
 
-function relayConfig(http: number, forward: number, admin: number): object {
+function relayConfig(http: number, forward: number, admin: number, pageBytes: number): object {
   return {
     data_dir: './data',
     inputs: {
@@ -106,6 +111,8 @@ function relayConfig(http: number, forward: number, admin: number): object {
     },
     endpoints: { files: { type: 'file', path: './forwarded.ndjson' } },
     journal: { min_free_bytes: 0 },
+    // So that jobs that nobody ends are found dead within the time there is.
+    runs: { unfinished_warning_ms: UNFINISHED_MS, page_bytes: pageBytes },
     admin: { listen: `127.0.0.1:${admin}` },
   };
 }
@@ -146,13 +153,24 @@ async function trouble(relay: RelayProcess, { durationMs, kills, awayMs, onStep 
   onStep('the relay is back');
 }
 
-/** Until nobody is owed anything, for a few seconds on end. */
-async function settled(relay: RelayProcess): Promise<void> {
+/** Until nobody is owed anything, and the jobs that ended are known to have, for a few seconds on end. */
+async function settled(relay: RelayProcess, { killOneIn, workerLogs }: CampaignOptions): Promise<void> {
   const untilMs = performance.now() + SETTLE_MS;
+  let before = -1;
   for (let quiet = 0; quiet < 5 && performance.now() < untilMs; quiet++) {
     await sleep(1_000);
-    if (relay.backlog() > 0) quiet = -1;
+    const running = runningJobs(relay);
+    // Of a worker that was killed nobody says so: its job ends with its runner's next one, or when it was silent for long.
+    const mayRun = killOneIn > 0 || !workerLogs;
+    if (relay.backlog('files') > 0 || running !== before || (running > 0 && !mayRun)) quiet = -1;
+    before = running;
   }
+}
+
+/** Jobs that are not known to have ended. */
+export function runningJobs(relay: RelayProcess): number {
+  using archive = new Archive(relay.dataFolder);
+  return archive.jobs({ state: 'running', limit: 10_000 }).length;
 }
 
 function busyLoops(): AsyncDisposable {

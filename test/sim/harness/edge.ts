@@ -24,8 +24,8 @@ export interface StandInOptions {
   /** How often it looks for new files, and sends what it has read. */
   readonly intervalMs: number;
   /**
-   * How installations are told apart. `machines`: each has paths of its own. `pods`: all have the same paths, each its own address. `gateway`:
-   * the same paths and one address, so that only what the plugin adds tells them apart.
+   * How installations are told apart. `machines`: each has paths of its own. `pods`: all have the same paths, each its own address.
+   * `gateway`: the same paths and one address, so that only what the plugin adds tells them apart.
    */
   readonly layout: Layout;
   /** False: nobody reads them, so nobody knows whose the pages are. */
@@ -64,10 +64,9 @@ export async function startStandIn(options: StandInOptions): Promise<Edge> {
   };
 }
 
-function startTailer({ kept, sidecar }: Installation, index: number, options: StandInOptions): Tailer {
+function startTailer({ kept, sidecar, name: pod }: Installation, index: number, options: StandInOptions): Tailer {
   const { format, port, seed, intervalMs, layout, workerLogs } = options;
   const unended = join(kept, 'unended');
-  const pod = `runner-${index + 1}`;
   const tailer = new Tailer({
     folders: [kept, unended],
     skipEmptyIn: [unended],

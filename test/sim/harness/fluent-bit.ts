@@ -50,7 +50,12 @@ export async function startFluentBit({ program, installations, port, nice }: Flu
   };
 }
 
-function startProgram(program: string, { sidecar }: Installation, port: number, metricsPort: number): ChildProcess {
+function startProgram(
+  program: string,
+  { sidecar, name: pod }: Installation,
+  port: number,
+  metricsPort: number,
+): ChildProcess {
   const caFile = join(sidecar, 'ca.pem');
   writeFileSync(caFile, '');
   const child = spawn(program, ['-c', CONFIG], {
@@ -64,6 +69,9 @@ function startProgram(program: string, { sidecar }: Installation, port: number, 
       SPILLWAY_TLS: 'off',
       SPILLWAY_CA_FILE: caFile,
       SPILLWAY_METRICS_PORT: String(metricsPort),
+      SPILLWAY_RUNNER_NAME: pod,
+      SPILLWAY_POD_NAME: pod,
+      SPILLWAY_HOST_NAME: pod,
     },
   });
   const log = createWriteStream(join(sidecar, 'fluent-bit.log'));

@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs';
-import type { IndexedJob } from './truth-index.ts';
+import type { IndexedJob, IndexedPage } from './truth-index.ts';
 
 const LF = 0x0a;
 const BOM = '\ufeff';
+/** What a line of a page begins with. */
+const STAMP = /^\ufeff?[\d-]{10}T[\d:]{8}\.\d{7}Z /;
 
 /** A record as an endpoint gets it, as far as it is looked at here. Names with points are as they stand in the JSON. */
 interface ForwardedRecord {
@@ -14,7 +16,12 @@ interface ForwardedRecord {
   readonly github?: {
     readonly run?: { readonly id?: string };
     readonly step?: { readonly name?: string; readonly number?: number };
-    readonly line?: { readonly bom?: boolean; readonly ending?: string; readonly continuation?: boolean };
+    readonly line?: {
+      readonly source?: string;
+      readonly bom?: boolean;
+      readonly ending?: string;
+      readonly continuation?: boolean;
+    };
   };
 }
 
@@ -37,6 +44,11 @@ export interface ForwardedFigures {
   attributedWrongly: number;
   /** Step's name right, its number not. */
   numberedWrongly: number;
+  /**
+   * Taken from a step's page: with its stamp, where the line of the job page never came; or after the end of that page, where the worker
+   * was killed before it wrote as much.
+   */
+  filled: number;
   /** Last lines of workers that were killed, as far as they had come. */
   unended: number;
   /** Lines without a run. */
@@ -60,6 +72,7 @@ export async function compareForwarded(path: string, truth: readonly IndexedJob[
     attributed: 0,
     attributedWrongly: 0,
     numberedWrongly: 0,
+    filled: 0,
     unended: 0,
     unmapped: 0,
     examples: [],
@@ -120,6 +133,10 @@ function compareRecord(
   }
   offsets.set(offset, record.event?.id ?? '');
   const bytes = physicalLine(record);
+  if (record.github?.line?.source === 'step' && isFilled(bytes, page, offset, job)) {
+    figures.filled++;
+    return;
+  }
   if (offset === page.bytes.lastIndexOf(LF) + 1 && isStart(page.bytes.subarray(offset), bytes)) {
     figures.unended++;
     return;
@@ -156,6 +173,14 @@ function physicalLine({ '@timestamp': stamp, message = '', github, spillway }: F
   if (spillway?.original_base64 !== undefined)
     return Buffer.concat([Buffer.from(spillway.original_base64, 'base64'), Buffer.from(end)]);
   return Buffer.from(`${bom === true ? BOM : ''}${continuation === true ? '' : `${stamp} `}${message}${end}`);
+}
+
+/** Whether a line of a step's page stands where the job page has the same text, or has nothing. */
+function isFilled(line: Buffer, { bytes }: IndexedPage, offset: number, { job }: IndexedJob): boolean {
+  const end = bytes.lastIndexOf(LF) + 1;
+  if (offset >= end) return job.conclusion === 'killed';
+  const text = (of: Buffer): string => of.toString().replace(STAMP, '');
+  return text(line) === text(bytes.subarray(offset, offset + line.length));
 }
 
 /** Whether a line is all there is, but for a line end that the file does not have. */

@@ -7,13 +7,15 @@ const MAIN = resolve(import.meta.dirname, '../../../dist/main.js');
 
 /** Where one installation of the runner and the sidecar beside it have their files. */
 export class Installation {
+  readonly name: string;
   /** The runner's `_diag`. */
   readonly diag: string;
   /** The sidecar's folder; `kept` is in it. */
   readonly sidecar: string;
 
   constructor(runners: string, index: number) {
-    const folder = join(runners, `runner-${index + 1}`);
+    this.name = `runner-${index + 1}`;
+    const folder = join(runners, this.name);
     this.diag = join(folder, '_diag');
     this.sidecar = join(folder, 'sidecar');
     mkdirSync(join(this.diag, 'pages'), { recursive: true });

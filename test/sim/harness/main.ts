@@ -1,4 +1,6 @@
-/** `npm run test:runner -- --jobs 40 --minutes 10`: runner logs from the page file to the endpoint, and the proof that nothing is missing. */
+/**
+ * `npm run test:runner -- --jobs 40 --minutes 10`: runner logs from the page file to the endpoint, and the proof that nothing is missing.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,9 +8,6 @@ import { parseArgs } from 'node:util';
 import { deletions } from '../runner/upload-queue.ts';
 import { campaign } from './campaign.ts';
 import { layouts } from './edge.ts';
-
-/** A keeper is a process; the reference machine has two cores. */
-const INSTALLATIONS_MAX = 8;
 
 const { values } = parseArgs({
   options: {
@@ -46,7 +45,7 @@ const startedMs = Date.now();
 const result = await campaign({
   folder,
   jobs: Number(values.jobs),
-  installations: Number(values.installations ?? Math.min(Number(values.jobs), INSTALLATIONS_MAX)),
+  installations: Number(values.installations ?? values.jobs),
   durationMs: Number(values.minutes) * 60_000,
   jobMs: Number(values['job-seconds']) * 1_000,
   linesPerSecond: Number(values['lines-per-second']),

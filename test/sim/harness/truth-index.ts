@@ -4,7 +4,7 @@ import type { TrueJob } from '../runner/truth.ts';
 
 const LF = 0x0a;
 
-interface IndexedPage {
+export interface IndexedPage {
   readonly bytes: Buffer;
   /** Where each line that is complete begins, and the number of the step that wrote it. */
   readonly lines: ReadonlyMap<number, number>;

@@ -7,8 +7,8 @@ const WRITER_CHARS = 1_024;
 const STREAM_BYTES = 4_096;
 
 /**
- * A `StreamWriter` with UTF-8 over a `FileStream`, neither flushed until closed: the text reaches the file in pieces of 4096 bytes, which may
- * end inside a character. (StreamWriter.cs and BufferedFileStreamStrategy.cs of .NET.)
+ * A `StreamWriter` with UTF-8 over a `FileStream`, neither flushed until closed: the text reaches the file in pieces of 4096 bytes, which
+ * may end inside a character. (StreamWriter.cs and BufferedFileStreamStrategy.cs of .NET.)
  */
 export class DotnetFile {
   readonly #files: readonly number[];

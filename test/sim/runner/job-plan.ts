@@ -77,8 +77,8 @@ const actions = [
 ];
 
 /**
- * The jobs of one run, made up. They share the run's timeline; a job's record and its steps' records are made from their names, so they are the
- * same in every run.
+ * The jobs of one run, made up. They share the run's timeline; a job's record and its steps' records are made from their names, so they
+ * are the same in every run.
  */
 export function planRun(chance: Chance, workload: Workload): JobPlan[] {
   const run = {

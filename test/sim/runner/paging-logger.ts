@@ -28,7 +28,10 @@ interface OpenPage extends OpenFile {
   readonly known: TruePage;
 }
 
-/** Writes the pages and blocks of one timeline record. A page is made when it is needed, and a new one as soon as one is full. (Logging.cs) */
+/**
+ * Writes the pages and blocks of one timeline record. A page is made when it is needed, and a new one as soon as one is full.
+ * (Logging.cs)
+ */
 export class PagingLogger {
   readonly #context: PagingContext;
   readonly #record: string;

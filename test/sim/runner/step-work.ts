@@ -24,7 +24,10 @@ export class Killed extends Error {}
 /** How often lines of a step that prints steadily are written. */
 const TICK_MS = 20;
 
-/** What steps do: print what they are about to run, run a process, hand on its lines. (ScriptHandler.cs, JobHookProvider.cs, ProcessInvoker.cs) */
+/**
+ * What steps do: print what they are about to run, run a process, hand on its lines. (ScriptHandler.cs, JobHookProvider.cs,
+ * ProcessInvoker.cs)
+ */
 export class StepWork {
   readonly #context: StepWorkContext;
   readonly #output: StepOutput;

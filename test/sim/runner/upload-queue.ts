@@ -9,8 +9,8 @@ const FILES_PER_ROUND = 11;
 
 /**
  * What becomes of a page when it is closed. `unsent`: the run service has the log already, the page is deleted by the next round, 0 to 1 s
- * later. `uploaded`: deleted when its upload has succeeded; one in ten fails, and its page stays. `at_once`: deleted when it is closed, which
- * no runner does. `never`: kept.
+ * later. `uploaded`: deleted when its upload has succeeded; one in ten fails, and its page stays. `at_once`: deleted when it is closed,
+ * which no runner does. `never`: kept.
  */
 export type Deletion = 'unsent' | 'uploaded' | 'at_once' | 'never';
 

@@ -34,7 +34,7 @@ export interface PurgeDeskCalls {
   end(id: number, state: PurgeState, error: string | undefined): PurgeRun;
   runs(limit: number, beforeId: number): PurgeRun[];
   run(id: number): PurgeRun | undefined;
-  note(id: number, text: string): void;
+  note(id: number, lines: readonly string[]): void;
   log(id: number): { readonly atMs: number; readonly text: string }[];
   forget(endedBeforeMs: number, runsMax: number): number;
   untold(): Certificate[];
@@ -132,8 +132,8 @@ export class PurgeDesk implements PurgeDeskCalls {
     return this.#runs.run(id);
   }
 
-  note(id: number, text: string): void {
-    this.#runs.note(id, text, this.#clock.nowMs());
+  note(id: number, lines: readonly string[]): void {
+    for (const line of lines) this.#runs.note(id, line, this.#clock.nowMs());
   }
 
   log(id: number): { readonly atMs: number; readonly text: string }[] {
