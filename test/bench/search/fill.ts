@@ -104,7 +104,6 @@ function fillBatch(
     streamsCut: false,
     transient: false,
     receipts: [],
-    changes: [],
     continues: false,
     changes: [],
   };
