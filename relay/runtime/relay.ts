@@ -24,6 +24,7 @@ import { Alerts } from './alerts.ts';
 import { within } from './within.ts';
 import { OwnRecords } from './own-records.ts';
 import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
+import { Replays } from './replays.ts';
 import { acceptorFor, limitsOf, openJournal } from './storage.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
@@ -60,6 +61,8 @@ export class Relay {
   readonly ownRecords: OwnRecords;
   /** Searches over what the journal holds. */
   readonly searches: Searches;
+  /** Records that are sent to an endpoint once more. */
+  readonly replays: Replays;
   /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
   readonly runs: Runs | undefined;
   readonly #world: RelayWorld;
@@ -92,6 +95,7 @@ export class Relay {
       datasets: this.#datasets,
       runner: config.runs.enabled ? RAW_DATASETS : undefined,
     });
+    this.replays = new Replays(this, world);
     this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
     this.searches = new Searches({
       clock: world.clock,
@@ -228,6 +232,7 @@ export class Relay {
     this.#stopping = true;
     this.#retirements?.cancel();
     this.#alerts?.stop();
+    this.replays.stopAll();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());

@@ -21,7 +21,7 @@ beforeAll(async () => {
   admin = await AdminHarness.start({
     inputs: { edge: { type: 'http', listen: 'http://127.0.0.1:0' } },
     endpoints: { siem: { type: 'memory' } },
-    redact: [{}],
+    redact: [{ literals: [{ name: 'door', value: 'open-sesame' }] }],
     runs: { attribution_wait_ms: 200, identity_wait_ms: 200 },
   });
   viewer = admin.tokens.get('viewer')!;
@@ -114,6 +114,16 @@ test('what was masked is masked in the log, and no line is thought missing for i
   const { body } = await admin.ask({ path: `${otherJob}/log`, token: viewer });
   expect(body).toBe(otherPage.replace(token, '***'));
   expect(await get(otherJob)).toMatchObject({ gaps: [], lines: 201 });
+});
+
+test('nothing that a viewer can ask says what is masked', async () => {
+  const paths = ['/api/v1/status', '/api/v1/config', '/metrics', '/api/v1/runs'];
+  for (const path of paths) {
+    const { status, body } = await admin.ask({ path, token: viewer });
+    expect(status, path).toBe(200);
+    expect(body, path).not.toContain('sesame');
+  }
+  expect((await admin.ask({ path: '/api/v1/config', token: viewer })).body).toContain('"redact":[');
 });
 
 test('a long log is scrolled through from anywhere, both ways', async () => {

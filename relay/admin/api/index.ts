@@ -5,6 +5,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { holdRoutes } from './holds.ts';
 import { harborRoutes } from '../harbor/index.ts';
+import { replayRoutes } from './replays.ts';
 import { relayRoutes } from './relay.ts';
 import { retentionRoutes } from './retention.ts';
 import { runRoutes } from './runs.ts';
@@ -22,6 +23,7 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     alertRoutes,
     endpointRoutes,
     deadLetterRoutes,
+    replayRoutes,
     retentionRoutes,
     holdRoutes,
     sessionRoutes,

@@ -94,7 +94,12 @@ function Counts({ scope }: { scope: Readonly<Record<string, string | undefined>>
   const key = searchParameters({ ...scope, buckets: '72', facets: FACETS.join(',') });
   const counts = usePoll((abort) => ask<Histogram>(`search/histogram?${key}`, { signal: abort }), NEVER_MS, key);
   const data = counts.value.value;
-  if (data === undefined) return <Failure error={counts.failure.value} />;
+  if (data === undefined)
+    return counts.failure.value === undefined ? (
+      <Panel title="Counting…">{null}</Panel>
+    ) : (
+      <Failure error={counts.failure.value} />
+    );
   const most = Math.max(1, ...data.counts);
   const firstMs = Date.parse(data.first);
   const narrow = (at: number): void => {

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { bytes, count, duration, time } from '../format.ts';
+import { bytes, count, duration, some, time } from '../format.ts';
 import { linkTo, place } from '../router.ts';
 import { type JobWithSteps, type Step, verdictMeaning, verdictTone } from '../runs-api.ts';
 import { Badge, Panel, Text } from './basics.tsx';
@@ -112,10 +112,9 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
   const open = useSignal(
     asked === String(step.number) || (asked === null && (step.number === 0 || step.conclusion === 'failed')),
   );
-  const took =
-    step.started === undefined || step.finished === undefined
-      ? ''
-      : duration(Date.parse(step.finished) - Date.parse(step.started));
+  // The Worker log tells time by the second.
+  const tookMs = Date.parse(step.finished ?? '') - Date.parse(step.started ?? '');
+  const took = tookMs >= 1_000 ? `, ${duration(tookMs)}` : '';
   return (
     <details open={open.value} onToggle={(event) => (open.value = event.currentTarget.open)}>
       <summary>
@@ -124,13 +123,15 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
           <Text>{step.name}</Text>
         </span>
         <small>
-          {count(step.lines)} lines {took}
+          {some(step.lines, 'line')}
+          {took}
         </small>
       </summary>
       {open.value && (
         <StepLog
           path={`jobs/${job.timeline}/${job.job_id}/lines`}
           step={step.number === 0 ? undefined : step.number}
+          total={step.lines}
           withoutStep={step.number === 0 && job.steps.length > 0}
           showTimes={showTimes}
           find={find}

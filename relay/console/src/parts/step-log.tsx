@@ -13,6 +13,8 @@ interface Props {
   readonly path: string;
   /** Only lines of this step. */
   readonly step: number | undefined;
+  /** How many there are. */
+  readonly total: number;
   /** Only lines that have none. */
   readonly withoutStep: boolean;
   readonly showTimes: boolean;
@@ -23,7 +25,7 @@ interface Props {
 }
 
 /** The lines of a step, a page at a time, with groups folded and colours shown. */
-export function StepLog({ path, step, withoutStep, showTimes, find, marked }: Props) {
+export function StepLog({ path, step, total, withoutStep, showTimes, find, marked }: Props) {
   const lines = useSignal<readonly LogLine[]>([]);
   const next = useSignal<number | undefined>(undefined);
   const failure = useSignal<ApiError | undefined>(undefined);
@@ -65,7 +67,7 @@ export function StepLog({ path, step, withoutStep, showTimes, find, marked }: Pr
         ))}
       </ol>
       {busy.value && <Loading />}
-      {!busy.value && next.value !== undefined && (
+      {!busy.value && next.value !== undefined && lines.value.length < total && (
         <button type="button" onClick={() => void read(next.value)}>
           More lines
         </button>
