@@ -9,8 +9,16 @@ function open(limits: { bytesMax: number; freeBytesMin: number }) {
   const clock = new FakeClock();
   const now = { fileBytes: 100 * MIB, freeBytes: 10_000 * MIB };
   const stats: JournalStats = {
-    ...{ firstSeq: 1, nextSeq: 1, batches: 0, records: 0, recordBytes: 0, damagedRecords: 0, reclaimedRecords: 0 },
-    ...{ oldestReceivedMs: undefined, chainHead: '', ...now },
+    firstSeq: 1,
+    nextSeq: 1,
+    batches: 0,
+    records: 0,
+    recordBytes: 0,
+    damagedRecords: 0,
+    reclaimedRecords: 0,
+    oldestReceivedMs: undefined,
+    chainHead: '',
+    ...now,
   };
   const forecast = new QuotaForecast({
     clock,
