@@ -8,7 +8,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
 COPY relay ./relay
-RUN node node_modules/typescript/bin/tsc -p relay && find dist -name '*.map' -delete \
+RUN node node_modules/typescript/bin/tsc -p relay && node node_modules/vite/bin/vite.js build --logLevel warn relay/console && find dist -name '*.map' -delete \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # The native module comes with binaries for other systems and with the sources of SQLite.
 RUN cd node_modules/better-sqlite3 \

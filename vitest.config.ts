@@ -23,7 +23,13 @@ function roomInMemory(): boolean {
 
 const inMemory = roomInMemory() ? { env: { TMPDIR: MEMORY } } : {};
 
-const common = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' } as const;
+/** A busy machine may take its time; what is right comes in the end. */
+const common = {
+  testTimeout: 20_000,
+  hookTimeout: 20_000,
+  pool: 'forks',
+  expect: { poll: { timeout: 10_000 } },
+} as const;
 
 export default defineConfig({
   test: {

@@ -37,10 +37,19 @@ const catalogue = {
   OUTPUT_REFUSED_RECORD: 'reject',
   OUTPUT_PROTOCOL: 'retry',
 
+  QUERY_INVALID: 'stop',
+  SEARCH_BUSY: 'retry',
+  PURGE_RUNNING: 'stop',
+  PURGE_UNKNOWN: 'stop',
+  PURGE_REFUSED: 'stop',
+  HOLD_UNKNOWN: 'stop',
+
   ADMIN_UNREACHABLE: 'retry',
   RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',
   ENDPOINT_UNKNOWN: 'stop',
+
+  KEEP_IMPOSSIBLE: 'stop',
 } as const satisfies Readonly<Record<string, Disposition>>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -56,6 +56,7 @@ function start(cli: typeof Cli): Promise<void> {
       workingFolder: process.cwd(),
       processId: process.pid,
       signal: stopping.signal,
+      ...(process.stdin.isTTY && process.stderr.isTTY ? { confirm } : {}),
       onReload(listener) {
         process.on('SIGHUP', listener);
         return () => process.off('SIGHUP', listener);
@@ -64,6 +65,16 @@ function start(cli: typeof Cli): Promise<void> {
     .then((exitCode) => {
       process.exitCode = exitCode;
     });
+}
+
+async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question(question + ' [y/N] ')).trim());
+  } finally {
+    lines.close();
+  }
 }
 
 function terminal(stream: NodeJS.WriteStream): Terminal {

@@ -3,6 +3,7 @@ import { RelayError } from '../errors.ts';
 import { sleep, type Clock, type Timer } from '../io/clock.ts';
 import type { Journal } from '../journal/journal.ts';
 import type { BuiltBatch } from '../record/batch.ts';
+import type { BatchFilter } from '../record/batch-filter.ts';
 import { BatchBuilder } from '../record/batch-builder.ts';
 import { eventIdPrefix } from '../record/event-id.ts';
 import { fragment, sourceOf } from '../record/line-writer.ts';
@@ -39,6 +40,12 @@ const RETRY_INTERVAL_MS = 500;
 const BUSY_RECORDS = 32;
 const BUSY_BYTES = 65_536;
 
+/** The members of a record beside its text and time; those of `event` come beside the ones that every record has. */
+export interface NoteFields {
+  readonly event?: Readonly<Record<string, unknown>>;
+  readonly [field: string]: unknown;
+}
+
 interface Pending {
   readonly resolve: () => void;
   readonly reject: (error: RelayError) => void;
@@ -58,6 +65,8 @@ export class Acceptor {
   /** Keyed requests whose records are not durable yet. */
   readonly #underWay = new Map<string, { readonly endSeq: number; readonly records: number }>();
   readonly #pending: Pending[] = [];
+  /** Whom to tell when changes are durable. */
+  readonly #derived = new Map<object, () => void>();
   /** Sealed batches that the journal has not confirmed, in order. */
   readonly #sealed: BuiltBatch[] = [];
   #posted = 0;
@@ -97,6 +106,11 @@ export class Acceptor {
 
   get recorder(): Recorder {
     return this.#builder;
+  }
+
+  /** What every batch goes through on its way into the journal, from the next one on. */
+  set filter(filter: BatchFilter | undefined) {
+    this.#builder.filter = filter;
   }
 
   /** True while inputs that get no answer should wait. */
@@ -154,6 +168,27 @@ export class Acceptor {
     return records;
   }
 
+  /**
+   * Writes what the relay itself makes of its records, together with changes of the journal's tables, in one transaction. Runs `write` in
+   * one piece, once there is room for it; it gets the place of the first record that it will write. Resolves when all of it is durable,
+   * however long that takes.
+   */
+  async derive(write: (recorder: Recorder, firstSeq: number) => object): Promise<void> {
+    while (this.congested) await this.relieved();
+    this.#builder.touch();
+    this.#builder.beginRequest();
+    let changes: object | undefined;
+    try {
+      changes = write(this.#builder, this.#builder.nextSeq);
+    } finally {
+      this.#builder.endRequest(undefined, changes);
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#derived.set(changes, resolve);
+    this.flush();
+    await promise;
+  }
+
   /** Has what was recorded committed soon: at once where no commit is under way, else with the next one. */
   flush(): void {
     if (this.#gatherTimer !== undefined && this.#builder.openBytes >= BUSY_BYTES) {
@@ -169,13 +204,15 @@ export class Acceptor {
     });
   }
 
-  /** Writes a record of the relay's own into the stream, such as a gap. `fields` must be JSON-safe. */
-  note(dataset: Dataset, message: string, spillway: Readonly<Record<string, unknown>>): void {
+  /** Writes a record of the relay's own into the stream, such as a gap, and returns its place. What it brings must be JSON-safe. */
+  note(dataset: Dataset, message: string, { event = {}, ...fields }: NoteFields): number {
     const text = sourceOf(Buffer.from(message));
-    const extra = fragment(`,"spillway":${JSON.stringify(spillway)}`);
+    const head = fragment(`${members(event)}},"@timestamp":"`);
+    const extra = fragment(members(fields));
     this.#builder.touch();
-    const writer = this.#builder.open(dataset, text.bytes.length + extra.bytes.length);
-    writer.raw(fragment('},"@timestamp":"'));
+    const writer = this.#builder.open(dataset, text.bytes.length + head.bytes.length + extra.bytes.length);
+    const seq = this.#builder.nextSeq;
+    writer.raw(head);
     writer.raw(this.#builder.nowText);
     writer.raw(fragment('","message":"'));
     writer.text(text, 0, text.bytes.length);
@@ -183,6 +220,12 @@ export class Acceptor {
     writer.raw(extra);
     this.#builder.close(this.#builder.nowMs);
     this.flush();
+    return seq;
+  }
+
+  /** Resolves when the records before a place are durable; rejects where that takes longer than a sender should wait. */
+  durable(endSeq: number): Promise<void> {
+    return this.#durable(endSeq);
   }
 
   /** Waits until everything recorded is durable, or `deadlineMs` has passed. Returns what was not durable by then. */
@@ -253,6 +296,10 @@ export class Acceptor {
       this.#underWay.delete(key);
       this.#receipts.add(key);
     }
+    for (const changes of batch.changes) {
+      this.#derived.get(changes)?.();
+      this.#derived.delete(changes);
+    }
     while (this.#pending.length > 0 && this.#pending[0]!.endSeq <= this.#durableSeq) this.#pending.shift()!.resolve();
     if (!this.congested && this.#relief !== undefined) {
       this.#relief.resolve();
@@ -266,7 +313,7 @@ export class Acceptor {
   /** The journal is idle again: what gathered meanwhile is next, now or, in a flood, in a moment. */
   #continue(): void {
     const gathered = this.#builder.nextSeq - this.#recordsAtSeal;
-    if (gathered === 0 && this.#builder.records === 0) return;
+    if (gathered === 0 && this.#builder.isEmpty) return;
     const delayMs = this.#options.commitDelayMsMax;
     if (gathered < BUSY_RECORDS || this.#builder.openBytes >= BUSY_BYTES || delayMs === 0) {
       this.#builder.seal();
@@ -303,4 +350,10 @@ export class Acceptor {
       late.reject(this.#refusal ?? new RelayError('JOURNAL_FULL', 'the journal did not commit in time'));
     }
   }
+}
+
+/** The members of an object as they follow others: each with a comma before it. */
+function members(fields: Readonly<Record<string, unknown>>): string {
+  const json = JSON.stringify(fields).slice(1, -1);
+  return json === '' ? '' : `,${json}`;
 }

@@ -1,58 +1,74 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { RelayError, describeError } from '../errors.ts';
+import { RelayError, describeError, type ErrorCode } from '../errors.ts';
 import { parseHostPort } from '../config/schema.ts';
+import type { Clock } from '../io/clock.ts';
 import { formatAddress } from '../io/listen-url.ts';
+import type { Random } from '../io/random.ts';
+import { loadTlsServer, type TlsServerFiles } from '../io/tls-files.ts';
 import type { Relay } from '../runtime/relay.ts';
-import type { Log } from '../telemetry/logger.ts';
+import type { History } from '../telemetry/history.ts';
+import type { Log, LogLine } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { CONTROL_SOCKET } from './control-socket.ts';
-import { deadLetterRoutes } from './api/dead-letters.ts';
-import { endpointRoutes } from './api/endpoints.ts';
+import { Access, type Caller } from './access.ts';
+import { apiRoutes } from './api/index.ts';
 import { healthRoutes } from './api/health.ts';
-import { relayRoutes, type ReloadAnswer } from './api/relay.ts';
+import type { ReloadAnswer } from './api/relay.ts';
+import { auditOf } from './audit.ts';
+import { consoleRoutes } from './console-files.ts';
+import { CONTROL_SOCKET } from './control-socket.ts';
+import { sendHarborError } from './harbor/errors.ts';
+import { isHarborPath } from './harbor/harbor-route.ts';
 import { HostRule } from './host-rule.ts';
-import type { Role, TokenFile } from './tokens.ts';
+import { HttpError } from './http-error.ts';
+import { LiveTail } from './live-tail.ts';
+import type { Operation } from './route.ts';
+import { Sessions } from './sessions.ts';
+import type { TokenFile } from './tokens.ts';
 
 export interface AdminOptions {
   readonly listen: string;
+  /** Certificate and key; without them it speaks plain HTTP. */
+  readonly tls: TlsServerFiles | undefined;
   /** Names that may stand in `Host`, beside `localhost` and addresses. */
   readonly hosts: readonly string[];
   /** Where the control socket goes. Whoever may open it is the operator. */
   readonly dataFolder: string;
+  /** The program's version. */
+  readonly version: string;
   readonly relay: Relay;
   readonly tokens: TokenFile;
   readonly metrics: Metrics;
+  readonly history: History;
   readonly log: Log;
+  /** The latest warnings and errors of the relay's own log. */
+  readonly warnings: () => readonly LogLine[];
+  readonly clock: Clock;
+  readonly random: Random;
   /** Reads the config again and has the relay take it over. */
   readonly reload: () => Promise<ReloadAnswer>;
 }
 
+/** What routes are made with. */
+export interface AdminContext extends AdminOptions {
+  readonly sessions: Sessions;
+}
+
 export interface Route {
   readonly method: string;
-  /** With `:name` for what varies. */
   readonly path: string;
-  readonly role: Role | undefined;
+  /** Absent for what anybody may ask: is it alive, what does it count, and the console's own files. */
+  readonly operation: Operation | undefined;
 }
 
 /** The longest path that the system takes for a socket (unix(7): 108 bytes with the closing zero). */
 const SOCKET_PATH_BYTES_MAX = 107;
 const BODY_BYTES_MAX = 1_048_576;
-
-/** What each role may do, widest last. */
-const RANK: Readonly<Record<Role, number>> = { viewer: 1, auditor: 1, operator: 2, admin: 3 };
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The least role for this route; absent: anybody. */
-    role?: Role;
-  }
-}
 
 /** The API: on a TCP address, where a token is asked for, and on a socket in the data folder, where the file's mode decides. */
 export class AdminServer {
@@ -60,50 +76,53 @@ export class AdminServer {
   readonly #app: FastifyInstance;
   readonly #control: Server;
   readonly #hostRule: HostRule;
+  readonly #access: Access;
+  readonly #liveTail: LiveTail;
   readonly #socketPath: string;
   readonly #routes: Route[] = [];
 
   constructor(options: AdminOptions) {
     this.#options = options;
-    this.#app = Fastify({
+    const { tls } = options;
+    const app = Fastify({
       bodyLimit: BODY_BYTES_MAX,
       logger: false,
       requestTimeout: 30_000,
       forceCloseConnections: true,
+      ...(tls === undefined ? {} : { https: loadTlsServer(tls) }),
     });
+    this.#app = app;
     this.#socketPath = join(options.dataFolder, CONTROL_SOCKET);
     this.#control = createServer((request, response) => {
-      fromControlSocket.add(request.socket);
-      this.#app.routing(request, response);
+      app.routing(request, response);
     });
+    this.#control.on('connection', (socket) => fromControlSocket.add(socket));
     this.#hostRule = new HostRule(options.listen, options.hosts);
-    this.#app.addHook('onRoute', ({ method, url, config }) => {
-      for (const one of [method].flat()) this.#routes.push({ method: one, path: url, role: config?.role });
+    const context: AdminContext = { ...options, sessions: new Sessions(options) };
+    this.#access = new Access(context);
+    app.decorateRequest('caller');
+    app.decorateRequest('auditDetails');
+    app.addHook('onRoute', ({ method, url, config }) => {
+      for (const one of [method].flat()) this.#routes.push({ method: one, path: url, operation: config?.operation });
     });
-    this.#app.addHook('onRequest', async (request) => {
-      if (fromControlSocket.has(request.raw.socket)) return;
-      const misdirected = this.#hostRule.refusal(request.raw);
-      if (misdirected !== undefined) throw new HttpError(421, misdirected);
-      this.#authorize(request);
+    app.addHook('onRequest', async (request) => this.#admit(request));
+    app.addHook('onResponse', async (request, reply) => this.#audit(request, reply));
+    app.setErrorHandler((error, _request, reply) => this.#answerError(error, reply));
+    app.setNotFoundHandler((request, reply) => {
+      const message = 'there is nothing at this address';
+      if (isHarborPath(request.url)) return sendHarborError(reply, 404, message);
+      return reply.status(404).send({ code: 'REQUEST_INVALID', message });
     });
-    this.#app.setNotFoundHandler((_request, reply) =>
-      reply.status(404).send({ code: 'REQUEST_INVALID', message: 'there is nothing at this address' }),
-    );
-    this.#app.setErrorHandler((error, _request, reply) => {
-      const status = statusOf(error);
-      if (status >= 500) options.log.error('the admin API failed', { reason: describeError(error) });
-      const code = error instanceof RelayError ? error.code : 'REQUEST_INVALID';
-      const message = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
-      // A mistake of ours may say anything; the log has it.
-      return reply.status(status).send({ code, message: status === 500 ? 'the relay failed; see its log' : message });
-    });
-    healthRoutes(this.#app, options);
-    relayRoutes(this.#app, options);
-    endpointRoutes(this.#app, options);
-    deadLetterRoutes(this.#app, options);
+    tolerateEmptyBodies(app);
+    this.#liveTail = new LiveTail(context, (request) => this.#mayWatch(request));
+    for (const server of [app.server, this.#control])
+      server.on('upgrade', (request, socket, head) => this.#liveTail.upgrade(request, socket, head));
+    healthRoutes(app, context);
+    apiRoutes(app, context);
+    consoleRoutes(app, tls !== undefined);
   }
 
-  /** Everything that is answered, with the least role that it is for; undefined where that is anybody. */
+  /** Everything that is answered. */
   get routes(): readonly Route[] {
     return this.#routes;
   }
@@ -129,6 +148,7 @@ export class AdminServer {
   async stop(): Promise<void> {
     this.#control.close();
     this.#control.closeAllConnections();
+    this.#liveTail.close();
     await this.#app.close();
   }
 
@@ -154,43 +174,69 @@ export class AdminServer {
     }
   }
 
-  #authorize(request: FastifyRequest): void {
-    const needed = request.routeOptions.config?.role;
-    if (needed === undefined) return;
-    const token = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1];
-    const role = token === undefined ? undefined : this.#roleOf(token);
-    if (role === undefined)
-      throw new HttpError(401, 'a token is needed: Authorization: Bearer …; make one with `spillway token add`');
-    if (RANK[role] < RANK[needed]) throw new HttpError(403, `this needs the role ${needed}; the token has ${role}`);
+  #admit(request: FastifyRequest): void {
+    const { operation } = request.routeOptions.config;
+    if (fromControlSocket.has(request.raw.socket)) {
+      request.caller = { name: 'operator', role: 'admin', via: 'socket', address: '' };
+      return;
+    }
+    const misdirected = this.#hostRule.refusal(request.raw);
+    if (misdirected !== undefined) throw new HttpError(421, misdirected);
+    if (operation === undefined) return;
+    request.caller =
+      operation.role === 'anybody'
+        ? (this.#access.identify(request) ?? stranger(request))
+        : this.#access.require(request, operation.role);
   }
 
-  #roleOf(token: string): Role | undefined {
-    try {
-      return this.#options.tokens.authenticate(token)?.role;
-    } catch (error) {
-      this.#options.log.error('the tokens cannot be read; nobody is let in', { reason: describeError(error) });
-      throw new HttpError(503, 'tokens cannot be checked at present');
-    }
+  /** Throws where a WebSocket may not be opened. Any page may ask a browser to, so it is taken for a request that changes something. */
+  #mayWatch(request: IncomingMessage): void {
+    if (fromControlSocket.has(request.socket)) return;
+    const misdirected = this.#hostRule.refusal({ method: 'POST', headers: request.headers });
+    if (misdirected !== undefined) throw new HttpError(421, misdirected);
+    const { headers, method = 'GET', socket } = request;
+    this.#access.require({ headers, method, ip: socket.remoteAddress ?? '' }, 'viewer');
   }
+
+  #audit(request: FastifyRequest, reply: FastifyReply): void {
+    const entry = auditOf(request, reply);
+    if (entry !== undefined) this.#options.relay.ownRecords.audit(entry);
+  }
+
+  #answerError(error: unknown, reply: FastifyReply): FastifyReply {
+    const status = statusOf(error);
+    if (status >= 500) this.#options.log.error('the admin API failed', { reason: describeError(error) });
+    if (error instanceof HttpError && error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS);
+    const code = error instanceof RelayError ? error.code : 'REQUEST_INVALID';
+    const message = error instanceof z.ZodError ? z.prettifyError(error) : describeError(error);
+    // A mistake of ours may say anything; the log has it.
+    return reply.status(status).send({ code, message: status === 500 ? 'the relay failed; see its log' : message });
+  }
+}
+
+/** Some clients call a body JSON that is not there. Whether one is needed, the route says. */
+function tolerateEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body.toString(), done);
+  });
+}
+
+function stranger({ ip }: FastifyRequest): Caller {
+  return { name: 'unknown', role: 'viewer', via: 'nothing', address: ip };
 }
 
 const fromControlSocket = new WeakSet<object>();
 
-/** An answer that is not the fault of the relay. */
-export class HttpError extends Error {
-  readonly statusCode: number;
-
-  constructor(statusCode: number, message: string) {
-    super(message);
-    this.statusCode = statusCode;
-  }
-}
+const NOT_FOUND: readonly ErrorCode[] = ['ENDPOINT_UNKNOWN', 'PURGE_UNKNOWN', 'HOLD_UNKNOWN'];
+const CONFLICTS: readonly ErrorCode[] = ['ENDPOINT_HAS_BACKLOG', 'RELOAD_INCOMPLETE', 'PURGE_RUNNING', 'PURGE_REFUSED'];
 
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 400;
   if (error instanceof RelayError) {
-    if (error.code === 'ENDPOINT_UNKNOWN') return 404;
-    if (error.code === 'ENDPOINT_HAS_BACKLOG' || error.code === 'RELOAD_INCOMPLETE') return 409;
+    if (NOT_FOUND.includes(error.code)) return 404;
+    if (CONFLICTS.includes(error.code)) return 409;
     return error.disposition === 'stop' ? 400 : 503;
   }
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;

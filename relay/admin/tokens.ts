@@ -18,7 +18,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 
 /**
- * `viewer` may look; `operator` may also pause, replay and purge; `auditor` may look, also at the
+ * `viewer` may look; `operator` may also pause, replay and make dry runs; `auditor` may look, also at the
  * audit, and place holds; `admin` may do everything.
  */
 export const roles = ['viewer', 'operator', 'auditor', 'admin'] as const;
@@ -30,8 +30,10 @@ const entrySchema = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{16}$/),
   name: z.string(),
   role: z.enum(roles),
+  /** A password is for people at the console's sign-in: short enough to type. It is random too, and so needs no slow hash. */
+  kind: z.enum(['token', 'password']).default('token'),
   created_at: z.string(),
-  /** SHA-256 of the whole token. Its 256 random bits need no slow hash. */
+  /** SHA-256 of the whole token (256 random bits) or password (100 random bits). */
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
@@ -65,14 +67,21 @@ export class TokenFile {
     return this.#entries;
   }
 
-  /** Makes a token. It is returned here and nowhere else, ever. Throws `USAGE` for a name that is taken or malformed. */
-  add(name: string, role: Role): { readonly entry: TokenEntry; readonly token: string } {
+  /** Makes a token or a password. It is returned here and nowhere else, ever. Throws `USAGE` for a name that is taken or malformed. */
+  add(
+    name: string,
+    role: Role,
+    kind: TokenEntry['kind'] = 'token',
+  ): { readonly entry: TokenEntry; readonly token: string } {
     if (!namePattern.test(name))
       throw new RelayError('USAGE', 'a token’s name has letters, digits, "_", ".", "@" and "-", 63 at most');
     const id = Buffer.from(this.#random.bytes(8)).toString('hex');
-    const token = `spw_${id}_${Buffer.from(this.#random.bytes(32)).toString('base64url')}`;
+    const token =
+      kind === 'token'
+        ? `spw_${id}_${Buffer.from(this.#random.bytes(32)).toString('base64url')}`
+        : passwordOf(this.#random.bytes(PASSWORD_CHARS));
     const created_at = new Date(this.#clock.nowMs()).toISOString();
-    const entry: TokenEntry = { id, name, role, created_at, sha256: digest(token).toString('hex') };
+    const entry: TokenEntry = { id, name, role, kind, created_at, sha256: digest(token).toString('hex') };
     this.#update((entries) => {
       if (entries.some((other) => other.name === name))
         throw new RelayError('USAGE', `there is a token ${JSON.stringify(name)} already; remove it first`);
@@ -99,7 +108,17 @@ export class TokenFile {
     this.#refresh();
     const entry = this.#entries.find((candidate) => candidate.id === id);
     if (entry === undefined) return undefined;
-    return timingSafeEqual(digest(token), Buffer.from(entry.sha256, 'hex')) ? entry : undefined;
+    return isSecretOf(entry, token) ? entry : undefined;
+  }
+
+  /** Who signs in with a name and a password, or with a token alone; undefined where they do not match. */
+  signIn(name: string, secret: string): TokenEntry | undefined {
+    if (secret.startsWith('spw_')) return this.authenticate(secret);
+    this.#refresh();
+    const entry = this.#entries.find((candidate) => candidate.name === name);
+    // A name that is not known costs the same look.
+    const right = isSecretOf(entry ?? NOBODY, normalPassword(secret));
+    return right && entry?.kind === 'password' ? entry : undefined;
   }
 
   #refresh(): void {
@@ -131,6 +150,27 @@ export class TokenFile {
     }
     syncFolder(dirname(this.#path));
   }
+}
+
+/** No letters that are taken for others (Crockford's base 32): each stands for five bits. */
+const PASSWORD_ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const PASSWORD_CHARS = 20;
+
+function passwordOf(bytes: Uint8Array): string {
+  const text = Array.from(bytes, (byte) => PASSWORD_ALPHABET[byte & 31]).join('');
+  return text.replaceAll(/(.{5})(?=.)/g, '$1-');
+}
+
+/** As it was made, however it is typed: in capitals, without its hyphens, with blanks. */
+function normalPassword(typed: string): string {
+  const text = typed.toLowerCase().replaceAll(/[\s-]/g, '').replaceAll('o', '0').replaceAll(/[il]/g, '1');
+  return text.replaceAll(/(.{5})(?=.)/g, '$1-');
+}
+
+const NOBODY: Pick<TokenEntry, 'sha256'> = { sha256: '0'.repeat(64) };
+
+function isSecretOf({ sha256 }: Pick<TokenEntry, 'sha256'>, secret: string): boolean {
+  return timingSafeEqual(digest(secret), Buffer.from(sha256, 'hex'));
 }
 
 function openNew(path: string): number {

@@ -27,6 +27,8 @@ export interface ProcessContext {
   readonly processId: number;
   /** Aborted by SIGINT and SIGTERM: end what you do, soon, and in order. */
   readonly signal: AbortSignal;
+  /** Asks the person at the terminal a question that yes or no answers. Undefined where there is nobody to ask. */
+  readonly confirm?: (question: string) => Promise<boolean>;
   /** Calls back on SIGHUP. Returns what ends it. */
   onReload(listener: () => void): () => void;
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { registry } from '../config/registry.ts';
+import type { Registry } from '../config/registry.ts';
 import { systemClock } from '../io/clock.ts';
 import { systemRandom } from '../io/random.ts';
 import { runCommand } from './command-line.ts';
@@ -10,11 +10,18 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   run: async () => (await import('./run.ts')).relayCommand,
   check: async () => (await import('./check.ts')).checkCommand,
   status: async () => (await import('./status.ts')).statusCommand,
+  search: async () => (await import('./search.ts')).searchCommand,
   tail: async () => (await import('./tail.ts')).tailCommand,
+  transcript: async () => (await import('./transcript.ts')).transcriptCommand,
   export: async () => (await import('./export.ts')).exportCommand,
   replay: async () => (await import('./replay.ts')).replayCommand,
+  purge: async () => (await import('./purge.ts')).purgeCommand,
+  hold: async () => (await import('./hold.ts')).holdCommand,
+  verify: async () => (await import('./verify.ts')).verifyCommand,
   doctor: async () => (await import('./doctor.ts')).doctorCommand,
   catch: async () => (await import('./catch.ts')).catchCommand,
+  keep: async () => (await import('./keep.ts')).keepCommand,
+  drain: async () => (await import('./drain.ts')).drainCommand,
   token: async () => (await import('./token.ts')).tokenCommand,
 };
 
@@ -25,9 +32,22 @@ export function loadCommands(words: readonly string[]): Promise<readonly Command
   return Promise.all(needed.map((load) => load()));
 }
 
+/** These run beside every runner and must be small: they do without the components, and all that comes with them. */
+const small: readonly string[] = ['keep', 'drain'];
+
 /** Runs what stands on the command line, with the world as it is. */
 export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
-  const context = { ...process, clock: systemClock, random: systemRandom, registry, version: version() };
+  const registry = small.includes(words[0] ?? '') ? undefined : (await import('../config/registry.ts')).registry;
+  const context = {
+    ...process,
+    clock: systemClock,
+    random: systemRandom,
+    version: version(),
+    get registry(): Registry {
+      if (registry === undefined) throw new Error(`${words[0]} does without components`);
+      return registry;
+    },
+  };
   return runCommand(await loadCommands(words), words, context);
 }
 

@@ -57,7 +57,16 @@ export const doctorCommand = defineCommand({
 });
 
 const NO_FIGURES = { records: 0, damagedRecords: 0, reclaimedRecords: 0 };
-const NO_CHAIN: Verification = { batches: 0, records: 0, goneRecords: 0, misfits: [], head: 'unknown' };
+const NO_CHAIN: Verification = {
+  batches: 0,
+  records: 0,
+  goneRecords: 0,
+  goneBy: {},
+  certificates: 0,
+  anchors: { fitting: 0, unknown: 0 },
+  misfits: [],
+  head: 'unknown',
+};
 
 function examine(config: Config, context: CommandContext): Report {
   using archive = new Archive(config.data_dir);
@@ -79,6 +88,12 @@ function examine(config: Config, context: CommandContext): Report {
       return archive.cursors().map((cursor) => balance(cursor, nextSeq));
     }),
   );
+  const internal = attempt('the books of the relay’s own parts', [], () =>
+    archive.consistently(() => {
+      const nextSeq = archive.nextSeq();
+      return archive.internalCursors().map((cursor) => balance(cursor, nextSeq));
+    }),
+  );
   const progress = new Progress(context, 'records', stats.records);
   const chain = attempt('the hash chain', NO_CHAIN, () =>
     archive.verify((records) => progress.at(records, 'hash chain')),
@@ -90,6 +105,9 @@ function examine(config: Config, context: CommandContext): Report {
     ...endpoints
       .filter(({ unaccounted }) => unaccounted !== 0)
       .map(({ endpoint, unaccounted }) => `endpoint ${endpoint}: ${unaccounted} records are not accounted for`),
+    ...internal
+      .filter(({ unaccounted }) => unaccounted !== 0)
+      .map(({ endpoint, unaccounted }) => `${endpoint}: ${unaccounted} records are not accounted for`),
     ...unreadable,
     ...pages.map((problem) => `the journal’s pages: ${problem}`),
     ...chain.misfits.map(({ seq, problem }) => `at record ${seq}: ${problem}`),

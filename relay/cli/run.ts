@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import { describeError, RelayError } from '../errors.ts';
 import { giveBackMemory } from '../io/memory.ts';
 import { Relay, type Reloaded } from '../runtime/relay.ts';
+import { History } from '../telemetry/history.ts';
 import { type Log, RelayLog } from '../telemetry/logger.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode } from './command.ts';
@@ -48,6 +49,7 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   starting.catch(() => undefined);
   // Loaded while the journal opens in its thread.
   const { AdminServer } = await import('../admin/server.ts');
+  const { readingsOf } = await import('../runtime/readings.ts');
   const relay = await starting;
   reload = async () => {
     const next = commandConfig(file, context);
@@ -55,22 +57,38 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
     relayLog.level = next.log.level;
     return tellReload(reloaded, log);
   };
+  const tokens = new TokenFile(join(config.data_dir, 'tokens.json'), { clock, random });
+  const history = new History({
+    read: () => readingsOf(relay),
+    clock,
+    path: join(config.data_dir, 'charts.json'),
+    log,
+  });
   const admin = new AdminServer({
     listen: config.admin.listen,
+    tls: config.admin.tls,
     hosts: config.admin.hosts,
     dataFolder: config.data_dir,
     relay,
-    tokens: new TokenFile(join(config.data_dir, 'tokens.json'), { clock, random }),
+    version: context.version,
+    tokens,
     metrics,
+    history,
     log,
+    warnings: () => relayLog.recent,
+    clock,
+    random,
     reload,
   });
   try {
-    tellReady(relay, await admin.start(), context.version, log);
+    const address = `${config.admin.tls === undefined ? 'http' : 'https'}://${await admin.start()}`;
+    tellReady(relay, address, context.version, log);
+    makeFirstPassword(tokens, address, context);
     const settled = clock.after(SETTLED_MS, giveBackMemory);
     await aborted(AbortSignal.any([signal, fatal.signal]));
     settled.cancel();
   } finally {
+    history.stop();
     await relay.stop(STOP_DEADLINE_MS);
     await admin.stop();
     log.info('stopped');
@@ -78,10 +96,17 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   return fatal.signal.aborted ? 1 : 0;
 }
 
+/** Where nobody can come in yet, makes a way in, and tells it to whoever sees the output of this first start. */
+function makeFirstPassword(tokens: TokenFile, address: string, { stderr }: CommandContext): void {
+  if (tokens.list().length > 0) return;
+  const { token } = tokens.add('admin', 'admin', 'password');
+  stderr.write(`\nThe console is at ${address}\nSign in as admin with ${token} (shown this once)\n\n`);
+}
+
 function tellReady(relay: Relay, address: string, version: string, log: Log): void {
   log.info('ready', {
     version,
-    admin: `http://${address}`,
+    admin: address,
     data_dir: relay.config.data_dir,
     inputs: [...relay.inputs.values()].map((input) => `${input.name} ${input.type} ${input.address}`),
     endpoints: [...relay.endpoints.values()].map((endpoint) => `${endpoint.name} ${endpoint.address ?? endpoint.type}`),

@@ -47,7 +47,8 @@ export function selectionOf(input: SelectionInput, nowMs: number): Selection {
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-function timeOf(name: string, text: string, nowMs: number): number {
+/** A time as people write it on a command line, in milliseconds since 1970. Throws `USAGE`. */
+export function timeOf(name: string, text: string, nowMs: number): number {
   const ago = /^(\d{1,9})([smhd])$/.exec(text);
   if (ago !== null) return nowMs - Number(ago[1]) * UNITS_MS[ago[2]!]!;
   const ms = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?$/.test(text)
@@ -102,7 +103,7 @@ function selectFrom(batch: ArchivedBatch, selection: Selection, fromSeq: number)
   const verdict = selection.matcher.batch(batch.datasets);
   const wholeTime = batch.receivedFirstMs >= selection.fromMs && batch.receivedLastMs < selection.toMs;
   if (verdict === 'none') return { firstSeq: batch.firstSeq, records: 0, lines: Buffer.alloc(0), lastSeq };
-  if (verdict === 'all' && wholeTime && batch.firstSeq >= fromSeq)
+  if (verdict === 'all' && wholeTime && batch.absent === 0 && batch.firstSeq >= fromSeq)
     return { firstSeq: batch.firstSeq, records: batch.records, lines: batch.lines, lastSeq };
   const parts: Buffer[] = [];
   forEachLine(batch.lines, (start, end, index) => {

@@ -75,6 +75,8 @@ function show(status: RelayStatus, { stdout, clock }: CommandContext): void {
     `\njournal: ${count(journal.records)} records in ${count(journal.batches)} batches, ${bytes(journal.fileBytes)} ${limit}, ` +
       `${bytes(journal.freeBytes)} free on the disk\n`,
   );
+  const masked = status.redact.filter(({ places }) => places > 0).map(({ rule, places }) => [rule, places] as const);
+  if (masked.length > 0) stdout.write(`masked: ${tally(Object.fromEntries(masked))}\n`);
 }
 
 function endpointRow(endpoint: EndpointStatus, nowMs: number): string[] {

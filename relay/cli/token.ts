@@ -13,19 +13,29 @@ export const tokenCommand = defineCommand({
   notes: [
     'A token is printed once, when it is made; the data folder keeps only its hash. A relay that is running knows a new token, and ' +
       'no longer knows one that was removed, at once.',
-    `Roles: viewer looks; operator also pauses, replays and purges; auditor also sees the audit and ` +
+    `Roles: viewer looks; operator also pauses, replays and counts what a purge would take; auditor also sees the audit and ` +
       'places holds; admin does everything.',
   ],
-  examples: ['token add prometheus --role viewer', 'token list', 'token remove runners'],
+  examples: [
+    'token add prometheus --role viewer',
+    'token add jane --role operator --password',
+    'token list',
+    'token remove runners',
+  ],
   options: {
+    password: {
+      type: 'boolean',
+      description: 'Make a password for a person who signs in at the console, in place of a token for a program.',
+    },
     role: { type: 'string', value: 'ROLE', description: `What the token is for: ${roles.join(', ')}.` },
     ...configOption,
     ...jsonOption,
   },
   async run({ options, operands }, context) {
     const [action, name, ...more] = operands;
+    const kind = options.password === true ? 'password' : 'token';
     if (more.length > 0) throw usage(`takes no ${JSON.stringify(more[0])}`);
-    const task = { name, role: options.role, asJson: options.json === true, context };
+    const task: Task = { name, role: options.role, kind, asJson: options.json === true, context };
     const file = (): TokenFile =>
       new TokenFile(join(commandConfig(options.config, context).data_dir, 'tokens.json'), context);
     switch (action) {
@@ -44,22 +54,23 @@ export const tokenCommand = defineCommand({
 interface Task {
   readonly name: string | undefined;
   readonly role: string | undefined;
+  readonly kind: 'token' | 'password';
   readonly asJson: boolean;
   readonly context: CommandContext;
 }
 
-function add(file: () => TokenFile, { name, role, asJson, context }: Task): ExitCode {
+function add(file: () => TokenFile, { name, role, kind, asJson, context }: Task): ExitCode {
   if (name === undefined) throw usage('add needs a name');
   if (role === undefined) throw usage(`add needs --role ${roles.join('|')}`);
   if (!isRole(role)) {
     const meant = suggest(role, roles);
     throw usage(`knows no role ${JSON.stringify(role)}${meant === undefined ? '' : ` — did you mean "${meant}"?`}`);
   }
-  const { entry, token } = file().add(name, role);
+  const { entry, token } = file().add(name, role, kind);
   if (asJson) {
     context.stdout.write(`${JSON.stringify({ id: entry.id, name, role, token })}\n`);
   } else {
-    context.stderr.write(`The token of ${name}, with the role ${role}. It is shown this once.\n`);
+    context.stderr.write(`The ${kind} of ${name}, with the role ${role}. It is shown this once.\n`);
     context.stdout.write(`${token}\n`);
   }
   return 0;
@@ -69,13 +80,13 @@ function list(file: () => TokenFile, { name, asJson, context }: Task): ExitCode 
   if (name !== undefined) throw usage('list takes no name');
   const entries = file().list();
   if (asJson) {
-    const shown = entries.map(({ id, name, role, created_at }) => ({ id, name, role, created_at }));
+    const shown = entries.map(({ id, name, role, kind, created_at }) => ({ id, name, role, kind, created_at }));
     context.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
   } else if (entries.length === 0) {
     context.stderr.write('There is no token.\n');
   } else {
-    const rows = entries.map(({ id, name, role, created_at }) => [name, role, created_at, id]);
-    context.stdout.write(table([['NAME', 'ROLE', 'CREATED', 'ID'], ...rows]));
+    const rows = entries.map(({ id, name, role, kind, created_at }) => [name, role, kind, created_at, id]);
+    context.stdout.write(table([['NAME', 'ROLE', 'KIND', 'CREATED', 'ID'], ...rows]));
   }
   return 0;
 }

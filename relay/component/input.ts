@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Dataset, Flag, Recorder } from '../record/recorder.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 
 /** Why records were lost before they reached the journal. A closed set: it labels a metric. */
@@ -19,6 +20,15 @@ export type RefusalReason =
   | 'tls'
   | 'frame_invalid';
 
+/** What is known of the Harbors that an input hears. */
+export interface HarborCounters {
+  records: number;
+  /** When the last record came, by the wall clock; 0 before the first. */
+  lastMs: number;
+  /** True from when silence was warned of until the next record. */
+  silent: boolean;
+}
+
 /** What an input counts. Plain numbers, so that counting costs nothing; telemetry reads them when it is asked. */
 export interface InputCounters {
   records: number;
@@ -26,6 +36,7 @@ export interface InputCounters {
   connections: number;
   connectionsTotal: number;
   repeats: number;
+  readonly harbor: HarborCounters;
   dropped(count: number, reason: DropReason): void;
   flagged(flag: Flag): void;
   refused(reason: RefusalReason): void;
@@ -47,6 +58,8 @@ export interface InputContext {
   readonly recorder: Recorder;
 
   dataset(name: string): Dataset;
+  /** Where lines of a GitHub runner's files go; undefined where jobs are not assembled. */
+  readonly runner?: RunnerDatasets | undefined;
 
   /**
    * For senders that wait for an answer. Runs `write` at once, in one piece, and resolves when all it recorded is durable.

@@ -1,6 +1,10 @@
 import type { z } from 'zod';
 import type { InputDefinition } from '../component/input.ts';
+import type { FilterDefinition } from '../component/filter.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import type { RetentionOptions } from '../retention/options.ts';
+import type { AlertOptions } from '../alerts/options.ts';
+import type { RunsOptions } from './runs-options.ts';
 import type { AdminOptions, DeliveryOptions, JournalOptions, LogOptions, StoreOption } from './schema.ts';
 
 /** A valid config: every default filled in, variables put in, paths absolute, components paired with their definitions. */
@@ -13,7 +17,11 @@ export interface Config {
   readonly endpoints: readonly ConfiguredEndpoint[];
   readonly journal: JournalOptions;
   readonly store: StoreOption;
+  readonly retention: RetentionOptions;
+  readonly redact: ConfiguredFilter;
+  readonly runs: RunsOptions;
   readonly admin: AdminOptions;
+  readonly alerts: AlertOptions;
   readonly log: LogOptions;
 }
 
@@ -33,6 +41,12 @@ export interface ConfiguredEndpoint {
   readonly options: z.output<z.ZodObject>;
   /** What delivery takes: the options that every endpoint has. */
   readonly delivery: DeliveryOptions;
+}
+
+export interface ConfiguredFilter {
+  readonly definition: FilterDefinition;
+  /** What `definition.create` takes. */
+  readonly options: unknown;
 }
 
 /** Whether records of `dataset` stay in the journal once every endpoint has them. */

@@ -16,12 +16,14 @@ export interface ConfigChange {
   readonly takesEffect: 'live' | 'restart';
 }
 
-/** Settings that a running relay can take over. All others are used once, when it starts. */
+/** Settings that a running relay can take over, beside all of `retention`. All others are used once, when it starts. */
 const liveSettings: ReadonlySet<string> = new Set([
   'journal.max_bytes',
   'journal.min_free_bytes',
   'journal.when_full',
   'log.level',
+  'redact',
+  'store',
 ]);
 
 /** What changes when `after` takes the place of `before`. Empty where nothing does. */
@@ -43,13 +45,14 @@ function settingChanges(before: Config, after: Config): ConfigChange[] {
       name,
       change: 'changed',
       options: [],
-      takesEffect: liveSettings.has(name) ? 'live' : 'restart',
+      takesEffect: liveSettings.has(name) || /^(alerts|retention)\./.test(name) ? 'live' : 'restart',
     }));
 }
 
-function settingsOf({ name, data_dir, store, journal, admin, log }: Config): Map<string, unknown> {
-  const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store }));
-  for (const [section, values] of Object.entries({ journal, admin, log }))
+function settingsOf(config: Config): Map<string, unknown> {
+  const { name, data_dir, store, redact, journal, runs, retention, admin, alerts, log } = config;
+  const settings = new Map<string, unknown>(Object.entries({ name, data_dir, store, redact: redact.options }));
+  for (const [section, values] of Object.entries({ journal, runs, retention, admin, alerts, log }))
     for (const [key, value] of Object.entries(values)) settings.set(`${section}.${key}`, value);
   return settings;
 }

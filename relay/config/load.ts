@@ -129,10 +129,11 @@ function replaceAt(value: unknown, path: readonly PropertyKey[], replacement: un
 type Parsed = z.output<ReturnType<typeof configSchema>>;
 
 function assemble(parsed: Parsed, { file, folder, registry }: ConfigSource): Config {
-  const { inputs, endpoints, data_dir, ...rest } = parsed;
+  const { inputs, endpoints, data_dir, redact, ...rest } = parsed;
   return {
     ...rest,
     data_dir: resolve(folder, data_dir),
+    redact: { definition: registry.filters.redact, options: resolvePaths(redact, folder) },
     file: resolve(folder, file.slice(file.lastIndexOf('/') + 1)),
     inputs: Object.entries(inputs).map(([name, { type, ...options }]): ConfiguredInput => {
       const definition = registry.inputs.find((input) => input.type === type)!;

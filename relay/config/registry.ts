@@ -1,5 +1,6 @@
 import type { InputDefinition } from '../component/input.ts';
 import type { OutputDefinition } from '../component/output.ts';
+import { redact } from '../filters/redact/index.ts';
 import { forward } from '../inputs/forward/index.ts';
 import { http } from '../inputs/http/index.ts';
 import { syslog } from '../inputs/syslog/index.ts';
@@ -13,10 +14,12 @@ import { syslog as syslogOutput } from '../outputs/syslog/index.ts';
 export interface Registry {
   readonly inputs: readonly InputDefinition[];
   readonly outputs: readonly OutputDefinition[];
+  readonly filters: { readonly redact: typeof redact };
 }
 
 /** Every input and output of this program, in the order of the documentation. A component that is not listed does not exist. */
 export const registry: Registry = {
   inputs: [syslog, http, forward],
   outputs: [logstash, logInsight, syslogOutput, file, stdout],
+  filters: { redact },
 };

@@ -1,6 +1,10 @@
 import { z } from 'zod';
+import { retentionOptions } from '../retention/options.ts';
+import { alertOptions } from '../alerts/options.ts';
+import { tlsServerOption } from '../component/options.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
+import { runsOptions } from './runs-options.ts';
 import { sizeOption } from './size.ts';
 
 /** What an operator may call an input or an endpoint: it stands in metrics, in paths of the API and on command lines. */
@@ -155,6 +159,10 @@ const adminOptions = z
         'Names by which people reach the console, beside `localhost` and addresses. A request to another name is ' +
           'refused, so that no web site can pose as the console.',
       ),
+    tls: tlsServerOption
+      .optional()
+      .describe('Certificate and key, to serve the console and the API by HTTPS. Needed where others can listen.')
+      .meta({ examples: [{ cert_file: './tls/relay.pem', key_file: './tls/relay.key' }] }),
   })
   .prefault({})
   .describe('The console and the API.');
@@ -222,7 +230,11 @@ export function configSchema(registry: Registry) {
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),
     journal: journalOptions,
     store: storeOption,
+    retention: retentionOptions,
+    redact: registry.filters.redact.options,
+    runs: runsOptions,
     admin: adminOptions,
+    alerts: alertOptions,
     log: logOptions,
   });
 }

@@ -4,10 +4,11 @@ import { describeError, RelayError } from '../errors.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Cursor, Journal } from '../journal/journal.ts';
+import { PAGE_DATASET } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { DeliveryEvents } from './events.ts';
-import { compileMatch, type MatchOptions } from './match.ts';
+import { compileMatch, INTERNAL_DATASETS, type MatchOptions } from './match.ts';
 import { RateLimit } from './rate-limit.ts';
 
 /** What every endpoint has, whatever its output. */
@@ -33,6 +34,8 @@ export interface EndpointWorld {
   readonly random: Random;
   readonly log: Log;
   readonly events: DeliveryEvents;
+  /** Whether endpoints get the lines of runners' Worker logs. */
+  readonly forwardWorkerLog?: boolean;
 }
 
 /** How long a connection without acknowledgements must have held before what went over it counts as arrived. */
@@ -99,7 +102,7 @@ export class Endpoint {
       events: world.events,
       output: () => this.#outputs[this.#current]!,
       onFailure: () => this.#failOver(),
-      matcher: compileMatch(options.match),
+      matcher: compileMatch(options.match, world.forwardWorkerLog === true ? [PAGE_DATASET] : INTERNAL_DATASETS),
       acknowledged: definition.acknowledgement(outputOptions) === 'endpoint',
       resendRecords: options.resendRecords,
       resendHoldMs: RESEND_HOLD_MS,

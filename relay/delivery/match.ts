@@ -1,3 +1,8 @@
+import { valueAt } from '../record/field.ts';
+import { globTest } from '../record/glob.ts';
+import { hasDataset } from '../record/lines.ts';
+import { PAGE_DATASET, WORKER_DATASET } from '../record/runner-file.ts';
+
 /**
  * Which records an endpoint wants: `match: {event.dataset: [harbor.audit, "github.*"], not: {log.level: debug}}`. All conditions must
  * hold; a list holds where one of its patterns does; `*` stands for any run of characters.
@@ -19,25 +24,36 @@ interface Condition {
   readonly path: readonly string[];
   readonly dataset: boolean;
   readonly wanted: boolean;
+  readonly texts: readonly string[];
   readonly patterns: readonly ((text: string) => boolean)[];
 }
 
-const EVERYTHING: Matcher = { batch: () => 'all', line: () => true };
+/** Datasets that the relay keeps to itself: what it makes of them goes out instead. */
+export const INTERNAL_DATASETS: readonly string[] = [PAGE_DATASET, WORKER_DATASET];
 
-export function compileMatch(options: MatchOptions | undefined): Matcher {
+/** Internal datasets are wanted only by their very names: `"*"` does not take them. */
+export function compileMatch(
+  options: MatchOptions | undefined,
+  internal: readonly string[] = INTERNAL_DATASETS,
+): Matcher {
   const conditions = [...conditionsOf(options ?? {}, true)];
-  if (conditions.length === 0) return EVERYTHING;
   const onDataset = conditions.filter((condition) => condition.dataset);
+  const named = new Set(onDataset.flatMap(({ wanted, texts }) => (wanted ? texts : [])));
+  const hidden = internal.filter((name) => !named.has(name));
   const onlyDataset = onDataset.length === conditions.length;
   return {
     batch(datasets) {
       const names = Object.keys(datasets);
       if (names.length === 0) return 'some';
-      const wanted = names.filter((name) => onDataset.every((condition) => holds(condition, name)));
+      const wanted = names.filter(
+        (name) => !hidden.includes(name) && onDataset.every((condition) => holds(condition, name)),
+      );
       if (wanted.length === 0) return 'none';
       return onlyDataset && wanted.length === names.length ? 'all' : 'some';
     },
     line(json) {
+      if (hidden.some((name) => hasDataset(json, name))) return false;
+      if (conditions.length === 0) return true;
       const record = parsed(json);
       // What cannot be looked into is not held back: its endpoint says what it thinks of it.
       if (record === undefined) return true;
@@ -66,6 +82,7 @@ function* conditionsOf(options: MatchOptions, wanted: boolean): Generator<Condit
       path: field.split('.'),
       dataset: field === 'event.dataset',
       wanted,
+      texts: patterns,
       patterns: patterns.map(globTest),
     };
   }
@@ -83,36 +100,4 @@ function holds(condition: Condition, value: unknown): boolean {
     return text !== undefined && condition.patterns.some((pattern) => pattern(text));
   });
   return found === condition.wanted;
-}
-
-/** The value at a path, where a member may also be written with dots in its name (`{"host.name": …}`). */
-function valueAt(record: unknown, path: readonly string[]): unknown {
-  if (path.length === 0) return record;
-  if (typeof record !== 'object' || record === null) return undefined;
-  const members = record as Readonly<Record<string, unknown>>;
-  for (let length = 1; length <= path.length; length++) {
-    const name = path.slice(0, length).join('.');
-    if (!Object.hasOwn(members, name)) continue;
-    const value = valueAt(members[name], path.slice(length));
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
-
-/** Compares without a regular expression: linear in the text, whatever the pattern. */
-export function globTest(pattern: string): (text: string) => boolean {
-  const parts = pattern.split('*');
-  const [first = '', ...rest] = parts;
-  const last = rest.pop();
-  if (last === undefined) return (text) => text === pattern;
-  return (text) => {
-    if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
-    let at = first.length;
-    for (const part of rest) {
-      const found = text.indexOf(part, at);
-      if (found < 0 || found + part.length > text.length - last.length) return false;
-      at = found + part.length;
-    }
-    return true;
-  };
 }

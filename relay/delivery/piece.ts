@@ -1,6 +1,6 @@
 import type { DeliveryLimits } from '../component/output.ts';
 import { endSeq, type Batch } from '../record/batch.ts';
-import { forEachLine, lineOffsets } from '../record/lines.ts';
+import { emptyLines, forEachLine, lineOffsets } from '../record/lines.ts';
 import type { Matcher } from './match.ts';
 
 /**
@@ -14,6 +14,8 @@ export interface Piece {
   readonly lines: Buffer;
   /** The place of each record; undefined where they follow each other from `fromSeq`. */
   readonly seqs: readonly number[] | undefined;
+  /** The places, in this piece and beside it, whose record was purged; undefined where there is none. */
+  readonly absent?: readonly number[];
   readonly receivedFirstMs: number;
   readonly receivedLastMs: number;
   /** Says that the lines are not needed any more. To be called once. */
@@ -24,6 +26,11 @@ export interface Piece {
 export function seqAt(piece: Piece, index: number): number {
   if (index >= piece.records) return piece.toSeq;
   return piece.seqs === undefined ? piece.fromSeq + index : piece.seqs[index]!;
+}
+
+/** How many places of a piece hold no record any more. */
+export function absentIn({ absent, fromSeq, toSeq }: Piece): number {
+  return absent === undefined ? 0 : absent.filter((seq) => seq >= fromSeq && seq < toSeq).length;
 }
 
 /**
@@ -39,9 +46,12 @@ export function cutBatch(
 ): Piece[] {
   const verdict = matcher.batch(batch.datasets);
   const stretch = stretchOf(batch, fromSeq, untilSeq);
-  const whole = verdict === 'all' ? stretch : filtered(stretch, verdict === 'none' ? undefined : matcher);
+  const wanted = verdict === 'none' ? undefined : verdict === 'all' ? EVERYTHING : matcher;
+  const whole = verdict === 'all' && stretch.absent === undefined ? stretch : filtered(stretch, wanted);
   return withinLimits(whole, limits);
 }
+
+const EVERYTHING: Pick<Matcher, 'line'> = { line: () => true };
 
 /** Cuts a piece in two before the record at `index`. Takes over the caller's hold. */
 export function splitPiece(piece: Piece, index: number): [Piece, Piece] {
@@ -74,15 +84,16 @@ function stretchOf(batch: Batch, fromSeq: number, untilSeq: number): Piece {
   const start = Math.max(fromSeq, batch.firstSeq);
   const end = Math.min(untilSeq, endSeq(batch));
   const { lines, receivedFirstMs, receivedLastMs, release } = batch;
-  const piece = { fromSeq: start, toSeq: end, records: end - start, seqs: undefined };
+  const absent = (batch.absent ?? 0) === 0 ? {} : { absent: emptyLines(lines).map((index) => batch.firstSeq + index) };
+  const piece = { fromSeq: start, toSeq: end, records: end - start, seqs: undefined, ...absent };
   if (piece.records === batch.records) return { ...piece, lines, receivedFirstMs, receivedLastMs, release };
   const offsets = lineOffsets(lines, batch.records);
   const wanted = lines.subarray(offsets[start - batch.firstSeq], offsets[end - batch.firstSeq]);
   return { ...piece, lines: wanted, receivedFirstMs, receivedLastMs, release };
 }
 
-/** The piece without the records that the endpoint does not want: with no matcher, without any. The lines are copied. */
-function filtered(piece: Piece, matcher: Matcher | undefined): Piece {
+/** The piece without the records that the endpoint does not want, or that were purged: with no matcher, without any. The lines are copied. */
+function filtered(piece: Piece, matcher: Pick<Matcher, 'line'> | undefined): Piece {
   const parts: Buffer[] = [];
   const seqs: number[] = [];
   if (matcher !== undefined) {

@@ -1,6 +1,6 @@
 import type { RelayError } from '../errors.ts';
 import type { Progress, RefusedRecord } from '../journal/journal.ts';
-import { seqAt, splitPiece, type Piece } from './piece.ts';
+import { absentIn, seqAt, splitPiece, type Piece } from './piece.ts';
 
 interface Slot {
   readonly piece: Piece;
@@ -95,13 +95,15 @@ export class Window {
     const toSeq = settled.at(-1)!.piece.toSeq;
     const refused = settled.flatMap((slot) => slot.refused ?? []);
     const records = settled.reduce((sum, slot) => sum + slot.piece.records, 0);
+    const absent = settled.reduce((sum, slot) => sum + absentIn(slot.piece), 0);
     for (const slot of settled) slot.piece.release();
     return {
       fromSeq,
       toSeq,
       delivered: records - refused.length,
-      filtered: toSeq - fromSeq - records,
+      filtered: toSeq - fromSeq - records - absent,
       refused,
+      ...(absent === 0 ? {} : { purged: absent }),
     };
   }
 

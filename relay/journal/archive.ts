@@ -1,15 +1,22 @@
 import { RelayError } from '../errors.ts';
-import type { Cursor, DeadLetter, JournalStats } from './journal.ts';
+import type { StreamName } from '../record/batch.ts';
+import { isInternalCursor, type Cursor, type DeadLetter, type JournalStats } from './journal.ts';
+import type { JobKey, JobQuery, JobWithParts, RunReading, StoredJob } from './runs.ts';
 import { openForReading, type Sqlite } from './sqlite/database.ts';
+import type { Anchor } from './sqlite/anchors.ts';
+import { rememberedEnd } from './sqlite/identity.ts';
 import { Reader } from './sqlite/reader.ts';
 import { verifyChain, type Verification } from './sqlite/verify.ts';
 
+export type { Anchor } from './sqlite/anchors.ts';
 export type { Verification } from './sqlite/verify.ts';
 
 /** Records read from the journal by somebody who may take their time. */
 export interface ArchivedBatch {
   readonly firstSeq: number;
   readonly records: number;
+  /** Places whose record was purged: their lines are empty. */
+  readonly absent: number;
   /** Lines of ECS JSON, each ended by LF. */
   readonly lines: Buffer;
   readonly datasets: Readonly<Record<string, number>>;
@@ -23,11 +30,13 @@ const READ_BYTES_MAX = 4 * 1_048_576;
  * The journal for commands: read only, synchronous, whether a relay runs on it or not. Throws `JOURNAL_UNUSABLE` where there is
  * none.
  */
-export class Archive implements Disposable {
+export class Archive implements Disposable, RunReading {
   readonly #reader: Reader;
   readonly #database: Sqlite;
+  readonly #directory: string;
 
   constructor(directory: string) {
+    this.#directory = directory;
     this.#database = openForReading(directory);
     this.#reader = new Reader(directory);
   }
@@ -37,7 +46,12 @@ export class Archive implements Disposable {
   }
 
   cursors(): Cursor[] {
-    return this.#reader.cursors();
+    return this.#reader.cursors().filter((cursor) => !isInternalCursor(cursor));
+  }
+
+  /** Those of the relay's own parts. */
+  internalCursors(): Cursor[] {
+    return this.#reader.cursors().filter(isInternalCursor);
   }
 
   /** Runs `read` on the journal as it is at one moment, while the relay goes on writing. */
@@ -45,8 +59,31 @@ export class Archive implements Disposable {
     return this.#reader.consistently(read);
   }
 
+  jobs(query: JobQuery): StoredJob[] {
+    return this.#reader.jobs(query);
+  }
+
+  job(key: JobKey): JobWithParts | undefined {
+    return this.#reader.job(key);
+  }
+
   deadLetters(endpoint: string, limit: number): DeadLetter[] {
     return this.#reader.deadLetters(endpoint, limit);
+  }
+
+  /** See `Journal.streamPlaces`. */
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[] {
+    return this.#reader.streamPlaces(stream, fromSeq, endSeq, limit);
+  }
+
+  /** The batch that a place is in; undefined where it has gone. Throws `JOURNAL_DAMAGED` where it cannot be read. */
+  readOne(seq: number): ArchivedBatch | undefined {
+    const [found] = this.#reader.read(seq, seq + 1, 1);
+    if (found?.kind === 'damaged')
+      throw new RelayError('JOURNAL_DAMAGED', `records from ${found.firstSeq} on: ${found.reason}`);
+    return found === undefined
+      ? undefined
+      : { ...found, lines: Buffer.from(found.lines.buffer, found.lines.byteOffset, found.lines.byteLength) };
   }
 
   /** Everything from one place up to another, in order. What cannot be read is told of and passed over. */
@@ -97,8 +134,16 @@ export class Archive implements Disposable {
     return found.map((row) => row.quick_check).filter((text) => text !== 'ok');
   }
 
-  verify(onProgress: (records: number) => void): Verification {
-    return verifyChain(this.#database, onProgress);
+  /** Walks the chain, all of one moment, and holds it against anchors, if there are any. */
+  verify(onProgress: (records: number) => void, anchors: readonly Anchor[] = []): Verification {
+    // Read before the journal, which may go on meanwhile.
+    const nextSeqMin = rememberedEnd(this.#directory);
+    this.#database.exec('BEGIN');
+    try {
+      return verifyChain(this.#database, onProgress, { anchors, nextSeqMin });
+    } finally {
+      this.#database.exec('ROLLBACK');
+    }
   }
 
   [Symbol.dispose](): void {

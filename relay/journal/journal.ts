@@ -1,4 +1,6 @@
-import type { Batch, BuiltBatch } from '../record/batch.ts';
+import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
+import type { RetentionStore } from './retention-store.ts';
+import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
 
 /**
  * The contract of the journal: durable, ordered, one cursor for each endpoint. It has one implementation, in `sqlite/`; its
@@ -16,11 +18,24 @@ export interface Journal {
   append(batch: BuiltBatch): Promise<void>;
 
   /**
+   * Passes over what is known, without a read, to hold no record of these datasets. Returns the first place from `fromSeq` on where one
+   * may be.
+   */
+  passOver(fromSeq: number, datasets: readonly string[]): number;
+
+  /**
    * The next batch that ends after `fromSeq`, or undefined where there is none yet. A batch may begin before `fromSeq` (a part
    * of it was taken already) or well after it (what lay between was purged or dropped). Rejects with `JOURNAL_DAMAGED`
    * for a batch that cannot be read: it has then been set aside and counted, and the next call goes on after it.
    */
   read(fromSeq: number): Promise<Batch | undefined>;
+  /** The batch that a place is in, by itself; undefined where it has gone. Rejects as `read` does. */
+  readOne(seq: number): Promise<Batch | undefined>;
+  /**
+   * Where the batches begin that may hold a record of a stream, such as `job:…`: from the one that `fromSeq` is in up to `endSeq`, in
+   * order, so many at most. What is not listed holds none.
+   */
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
 
@@ -30,6 +45,7 @@ export interface Journal {
   advance(endpoint: string, progress: Progress): void;
   /** Removes a cursor with its dead letters; what it was still owed is counted in the journal's log. */
   removeCursor(endpoint: string): Promise<void>;
+  /** Those of endpoints. The relay's own parts know theirs. */
   cursors(): Promise<Cursor[]>;
   /**
    * Where an endpoint's cursor shall end, kept over restarts and gone with the cursor: `set` puts it at the journal's end, unless one was
@@ -44,11 +60,25 @@ export interface Journal {
   /** The keys of requests accepted within the window. */
   receipts(): Promise<string[]>;
 
+  /** See `RunReading`. */
+  jobs(query: JobQuery): Promise<StoredJob[]>;
+  job(key: JobKey): Promise<JobWithParts | undefined>;
+  /** For the assembly: a job as it was left. */
+  jobCheckpoint(key: JobKey): Promise<JobCheckpoint | undefined>;
+  pageCheckpoint(query: PageQuery): Promise<JobCheckpoint | undefined>;
+  /** What the assembly of jobs was about when the journal was closed. */
+  runCheckpoints(): Promise<RunCheckpoints>;
+
   stats(): Promise<JournalStats>;
   /** Changes what the operator may change while it runs. */
   configure(limits: JournalLimits): void;
   /** Waits for what was appended and advanced, then closes. */
   close(): Promise<void>;
+}
+
+/** A journal that can purge. */
+export interface PurgeableJournal extends Journal {
+  readonly retention: RetentionStore;
 }
 
 /** What the journal tells while it runs. Whoever opens it decides what to log and to count. */
@@ -96,6 +126,11 @@ export interface Cursor extends CursorCounts {
   readonly oldestReceivedMs: number | undefined;
 }
 
+/** True for the cursors of the relay's own parts: an endpoint's name has no colon. */
+export function isInternalCursor({ endpoint }: Pick<Cursor, 'endpoint'>): boolean {
+  return endpoint.includes(':');
+}
+
 export interface CursorCounts {
   readonly delivered: number;
   /** Not for this endpoint, by its `match`. */
@@ -114,6 +149,8 @@ export interface Progress {
   readonly delivered: number;
   readonly filtered: number;
   readonly refused: readonly RefusedRecord[];
+  /** Places in batches that were there, but whose record had been purged. Left out: none. */
+  readonly purged?: number;
 }
 
 export interface RefusedRecord {
@@ -146,6 +183,8 @@ export interface JournalStats {
   readonly freeBytes: number;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;
+  /** Records that purges took. */
+  readonly purgedRecords: number;
   /** Records removed to stay within the quota. */
   readonly reclaimedRecords: number;
   readonly oldestReceivedMs: number | undefined;

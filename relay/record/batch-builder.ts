@@ -1,4 +1,5 @@
-import type { BuiltBatch, Receipt } from './batch.ts';
+import type { BuiltBatch, Receipt, StreamName } from './batch.ts';
+import type { BatchFilter } from './batch-filter.ts';
 import { EVENT_ID_LENGTH, writeSequence } from './event-id.ts';
 import { LineWriter, TEXT_EXPANSION_MAX, fragment, type Source } from './line-writer.ts';
 import { LINE_HEAD } from './lines.ts';
@@ -43,6 +44,8 @@ export class BatchBuilder implements Recorder {
   readonly nowText: Source;
   readonly #now = new IsoClockText();
   nowMs = 0;
+  /** What every batch goes through before it is handed over. */
+  filter: BatchFilter | undefined;
 
   #slab: Slab | undefined;
   #firstSeq: number;
@@ -53,6 +56,7 @@ export class BatchBuilder implements Recorder {
   #eventLastMs = 0;
   #datasets = new Map<string, number>();
   #receipts: Receipt[] = [];
+  #changes: object[] = [];
   /** True within a request. */
   #continues = false;
   /** True where the last sealed batch said that its request goes on: another one must follow. */
@@ -134,10 +138,11 @@ export class BatchBuilder implements Recorder {
     this.#continues = true;
   }
 
-  /** Ends a request; its key is committed with its last record. */
-  endRequest(key: string | undefined): void {
+  /** Ends a request; its key, and what else the journal is to change, is committed with its last record. */
+  endRequest(key: string | undefined, changes?: object): void {
     this.#continues = false;
     if (key !== undefined) this.#receipts.push({ key });
+    if (changes !== undefined) this.#changes.push(changes);
     // The journal holds back what goes on until its end has come: nothing else may be waited for.
     if (this.#owesEnd) this.seal();
   }
@@ -145,8 +150,10 @@ export class BatchBuilder implements Recorder {
   /** Hands over the open batch, if it holds anything, or if it ends a request that filled the one before. */
   seal(): void {
     if (this.#recordStart >= 0) this.#abandonRecord();
-    if (this.#records === 0 && this.#receipts.length === 0 && !this.#owesEnd) return;
+    if (this.#records === 0 && !this.#carries && !this.#owesEnd) return;
     const slab = this.#slab;
+    if (this.filter !== undefined && slab !== undefined && this.#records > 0)
+      this.#writer.position = this.filter.rewrite(slab.bytes, this.#writer.position, this.#datasets);
     const keepSlab = this.#writer.position <= SMALL_BATCH_BYTES;
     const batch: BuiltBatch = {
       firstSeq: this.#firstSeq,
@@ -159,21 +166,39 @@ export class BatchBuilder implements Recorder {
       eventFirstMs: this.#eventFirstMs,
       eventLastMs: this.#eventLastMs,
       datasets: Object.fromEntries(this.#datasets),
-      streams: this.#streams.names(),
+      streams: this.#streamNames(),
       streamsCut: this.#streams.full,
       transient: this.#transient,
       receipts: this.#receipts,
+      changes: this.#changes,
       continues: this.#continues,
     };
     this.#firstSeq += this.#records;
     this.#records = 0;
     this.#receipts = [];
+    this.#changes = [];
     this.#owesEnd = this.#continues;
     if (!keepSlab) this.#slab = undefined;
     this.#writer.position = 0;
     this.#datasets = new Map();
     this.#streams.clear();
     this.#options.onSealed(batch);
+  }
+
+  #streamNames(): StreamName[] {
+    const names = this.#streams.names();
+    const { filter } = this;
+    return filter === undefined ? names : [...new Set(names.map((name) => filter.rename(name)))];
+  }
+
+  /** True where nothing waits to be sealed. */
+  get isEmpty(): boolean {
+    return this.#records === 0 && !this.#carries;
+  }
+
+  /** True where something is to be committed beside records. */
+  get #carries(): boolean {
+    return this.#receipts.length > 0 || this.#changes.length > 0;
   }
 
   /** Takes back a record that was begun and not ended: whoever wrote it has failed. */
@@ -191,7 +216,7 @@ export class BatchBuilder implements Recorder {
   }
 
   #nextSlab(bytesNeeded: number): void {
-    if (this.#records > 0 || this.#receipts.length > 0) this.seal();
+    if (this.#records > 0 || this.#carries) this.seal();
     this.#slab?.release();
     const slab = this.#options.pool.take(bytesNeeded);
     this.#slab = slab;

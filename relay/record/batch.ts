@@ -32,6 +32,8 @@ export interface BuiltBatch extends BatchSummary {
   /** True where `store: false` holds for its records: it goes as soon as every endpoint has it. */
   readonly transient: boolean;
   readonly receipts: readonly Receipt[];
+  /** What the journal writes in the same transaction beside its records. Made and read by others; here it is only carried. */
+  readonly changes: readonly object[];
   /** True where a sender's request goes on in the next batch: both are committed together or not at all. */
   readonly continues: boolean;
 }
@@ -40,8 +42,10 @@ export interface BuiltBatch extends BatchSummary {
 export interface Batch {
   readonly firstSeq: number;
   readonly records: number;
-  /** Lines of ECS JSON, each ended by LF. Valid until `release`. */
+  /** Lines of ECS JSON, each ended by LF. Valid until `release`. The line of a record that was purged is empty. */
   readonly lines: Buffer;
+  /** Of `records`, the places whose record was purged. Left out where there is none. */
+  readonly absent?: number;
   /** Records by `event.dataset`: lets a filter take or leave the batch without a look inside. */
   readonly datasets: Readonly<Record<string, number>>;
   readonly receivedFirstMs: number;

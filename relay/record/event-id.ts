@@ -48,3 +48,11 @@ export function writeSequence(bytes: Uint8Array, position: number, sequence: num
     high >>= 5;
   }
 }
+
+/** The place in an id; undefined for what is no id. */
+export function sequenceOf(id: string): number | undefined {
+  if (!/^[0-9a-hjkmnp-tv-z]{6}-[0-9a-hjkmnp-tv-z]{7}-[0-9a-hjkmnp-tv-z]{9}$/.test(id)) return undefined;
+  let sequence = 0;
+  for (const digit of id.slice(-SEQUENCE_LENGTH)) sequence = sequence * 32 + ALPHABET.indexOf(digit);
+  return sequence;
+}

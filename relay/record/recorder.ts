@@ -9,6 +9,11 @@ export type Flag =
   | 'priority_invalid'
   | 'split'
   | 'cut'
+  | 'ambiguous'
+  | 'forged'
+  | 'joined'
+  | 'incomplete'
+  | 'time_skewed'
   | 'binary'
   | 'id_replaced';
 

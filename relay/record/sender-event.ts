@@ -1,6 +1,7 @@
 import type { EcsNode } from './ecs-tree.ts';
 import { fragment } from './line-writer.ts';
 import type { Dataset } from './recorder.ts';
+import { isRunnerDataset } from './runner-file.ts';
 import type { SenderRecord } from './sender-fields.ts';
 import { hashedName } from './sender-keys.ts';
 import type { SenderPlacement } from './sender-placement.ts';
@@ -20,13 +21,16 @@ const RESERVED = [ID, reserved('created'), reserved('dataset'), reserved('origin
 export class SenderEvents {
   readonly #placement: SenderPlacement;
   readonly #datasetOf: (name: string) => Dataset;
+  readonly #reservesRunner: boolean;
   readonly #datasets = new Map<string, Dataset>();
   /** True where the event last settled had an id of its own. */
   hadId = false;
 
-  constructor(placement: SenderPlacement, datasetOf: (name: string) => Dataset) {
+  /** With `reservesRunner` no sender may call its records lines of a job: those come out of the assembly alone. */
+  constructor(placement: SenderPlacement, datasetOf: (name: string) => Dataset, reservesRunner: boolean) {
     this.#placement = placement;
     this.#datasetOf = datasetOf;
+    this.#reservesRunner = reservesRunner;
   }
 
   /** What is taken out is kept in `labels`. Returns the dataset that the sender names, if it may. */
@@ -56,6 +60,7 @@ export class SenderEvents {
     const known = this.#datasets.get(name);
     if (known !== undefined) return known;
     if (!DATASET_NAME.test(name) || this.#datasets.size >= DATASETS_MAX) return undefined;
+    if (this.#reservesRunner && isRunnerDataset(name)) return undefined;
     const dataset = this.#datasetOf(name);
     this.#datasets.set(name, dataset);
     return dataset;

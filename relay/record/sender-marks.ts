@@ -25,6 +25,7 @@ export const ID_REPLACED = 32;
 
 const PART = fragment(',"part":');
 const PARTS = fragment(',"parts":');
+const TEXT_BYTES = fragment(',"text_bytes":');
 const FLAGS_START = fragment(',"flags":[');
 const FLAG_NAMES = FLAGS.map((flag) => fragment(JSON.stringify(flag)));
 
@@ -37,6 +38,8 @@ export class SenderMarks {
   parts = 0;
   /** True where the sender's record has a `source` of its own: then the address goes under `spillway`. */
   hasOwnSource = false;
+  /** How many bytes the message came with, where somebody needs to know it after secrets in it were masked; -1 elsewhere. */
+  textBytes = -1;
   /** The address in the origin last written. */
   peer: Source | undefined;
   readonly #input: string;
@@ -60,6 +63,10 @@ export class SenderMarks {
       writer.integer(this.part);
       writer.raw(PARTS);
       writer.integer(this.parts);
+    }
+    if (this.textBytes >= 0) {
+      writer.raw(TEXT_BYTES);
+      writer.integer(this.textBytes);
     }
     if (this.flags !== 0) this.#writeFlags(writer);
   }

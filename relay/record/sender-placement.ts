@@ -115,6 +115,18 @@ export class SenderPlacement {
     value.form = form;
   }
 
+  /** `log.file.path`, where the record has one. Takes nothing apart in a record without `log`. */
+  filePath(): EcsNode | undefined {
+    const log = this.find(this.tree.root, LOG);
+    if (log === undefined || !log.isObject) return undefined;
+    this.tree.open(log);
+    const file = this.find(log, FILE);
+    if (file === undefined || !file.isObject) return undefined;
+    this.tree.open(file);
+    const path = this.find(file, PATH);
+    return path?.isString === true ? path : undefined;
+  }
+
   find(parent: EcsNode, { name, hash }: HashedName): EcsNode | undefined {
     return this.tree.find(parent, name, 0, name.bytes.length, hash);
   }

@@ -4,6 +4,7 @@ import { JsonScanner } from './json-scan.ts';
 import { LOSS_BYTES, LOSS_SURROGATE, findLosses, isUtf8Text, writeJsonString } from './json-text.ts';
 import { fragment, type LineWriter, type Source } from './line-writer.ts';
 import type { Dataset, Flag, Recorder } from './recorder.ts';
+import { runnerFileKind, type RunnerDatasets } from './runner-file.ts';
 import type { SenderField, SenderRecord } from './sender-fields.ts';
 import { SenderEvents } from './sender-event.ts';
 import { hashedName } from './sender-keys.ts';
@@ -26,6 +27,8 @@ export interface SenderRecordOptions {
   /** The input's name: `spillway.input`. */
   readonly input: string;
   readonly dataset: Dataset;
+  /** Where lines of a GitHub runner's files go; undefined where they are nothing special. */
+  readonly runner?: RunnerDatasets | undefined;
   /** Makes the dataset of a name that a sender brought. */
   readonly datasetOf: (name: string) => Dataset;
   readonly flagged: (flag: Flag) => void;
@@ -64,7 +67,7 @@ export class SenderRecordWriter {
 
   constructor(options: SenderRecordOptions) {
     this.#options = options;
-    this.#events = new SenderEvents(this.#placement, options.datasetOf);
+    this.#events = new SenderEvents(this.#placement, options.datasetOf, options.runner !== undefined);
     this.#marks = new SenderMarks(options.input, options.flagged);
   }
 
@@ -80,9 +83,16 @@ export class SenderRecordWriter {
     const event = placement.find(tree.root, EVENT);
     const asked = event === undefined ? undefined : this.#events.settle(event, record);
     if (event !== undefined && this.#events.hadId) marks.flags |= ID_REPLACED;
-    const dataset = asked ?? this.#options.dataset;
+    const { runner } = this.#options;
+    const runnerDataset = runner === undefined ? undefined : this.#runnerDataset(record, runner);
+    const dataset = runnerDataset ?? asked ?? this.#options.dataset;
     if (tree.overflow) return this.writeText(record, origin, true);
     const { message } = choice;
+    marks.textBytes = -1;
+    if (runnerDataset !== undefined && message !== undefined) {
+      const { start, end } = placement.rawText.read(message, record);
+      marks.textBytes = end - start;
+    }
     let losses = message === undefined ? 0 : lossesOf(message, record);
     const othersLossy = placement.othersAreLossy(record);
     if (losses !== 0 || othersLossy) marks.flags |= INVALID_UTF8;
@@ -115,6 +125,15 @@ export class SenderRecordWriter {
     return 1;
   }
 
+  /** The dataset of a line out of a file that GitHub's runner wrote, known by the file's name. */
+  #runnerDataset(record: SenderRecord, runner: RunnerDatasets): Dataset | undefined {
+    const path = this.#placement.choice.message === undefined ? undefined : this.#placement.filePath();
+    if (path === undefined) return undefined;
+    const { source, start, end } = this.#placement.rawText.read(path, record);
+    const kind = runnerFileKind(source.bytes, start, end);
+    return kind === undefined ? undefined : runner[kind];
+  }
+
   /**
    * Writes what is no object as the message of a record, long text as several. `unparsed` says that it should have been an object.
    * Returns how many lines were written.
@@ -122,6 +141,7 @@ export class SenderRecordWriter {
   writeText(text: Text, origin: SenderOrigin, unparsed: boolean): number {
     this.#placement.clear(undefined);
     this.#marks.hasOwnSource = false;
+    this.#marks.textBytes = -1;
     this.#marks.flags = unparsed ? UNPARSED : 0;
     const pieces = this.#startPieces(text);
     for (let at = text.start; this.#marks.part <= pieces; this.#marks.part++) {
@@ -165,6 +185,7 @@ export class SenderRecordWriter {
     besides: number,
   ): void {
     const lossy = !isUtf8Text(piece.source, piece.start, piece.end);
+    if (this.#marks.textBytes >= 0) this.#marks.textBytes = piece.end - piece.start;
     this.#marks.flags = lossy ? this.#marks.flags | INVALID_UTF8 : this.#marks.flags & ~INVALID_UTF8;
     const writer = this.#options.recorder.open(dataset, piece.end - piece.start + besides);
     this.#writeFields(writer, record, undefined);

@@ -1,11 +1,15 @@
 import type { ConfiguredEndpoint } from '../config/config.ts';
 import { Endpoint, type EndpointWorld } from '../delivery/endpoint.ts';
 import { RelayError } from '../errors.ts';
+import { sleep } from '../io/clock.ts';
 import type { Cursor } from '../journal/journal.ts';
 import type { Workplace } from './changeover.ts';
 
 /** How long an endpoint that changes may take to have what is under way answered. */
 const CHANGE_STOP_MS = 5_000;
+
+const LAST_DELIVERY_MS = 500;
+const LAST_DELIVERY_LOOK_MS = 10;
 
 /** The endpoints at work, and what becomes of their cursors when they go. */
 export class Endpoints implements Workplace<ConfiguredEndpoint> {
@@ -63,6 +67,16 @@ export class Endpoints implements Workplace<ConfiguredEndpoint> {
 
   async stopAll(deadlineMs: number): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map((endpoint) => endpoint.stop(deadlineMs)));
+  }
+
+  /** Waits a moment until those that keep up have what came last, the chain's last anchor among it. */
+  async deliverLast(deadlineMs: number): Promise<void> {
+    const { clock } = this.#world;
+    const until = clock.monotonicMs() + Math.min(LAST_DELIVERY_MS, deadlineMs);
+    const behind = ({ dispatcher }: Endpoint): boolean =>
+      dispatcher.health.state.name === 'up' && !dispatcher.paused && !dispatcher.idle;
+    while ([...this.#running.values()].some(behind) && clock.monotonicMs() < until)
+      await sleep(clock, LAST_DELIVERY_LOOK_MS);
   }
 
   /** Removes the cursor of an endpoint that is owed nothing. Throws `ENDPOINT_HAS_BACKLOG` for one that is. */

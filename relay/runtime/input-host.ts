@@ -1,8 +1,17 @@
 import type { Acceptor } from '../accept/acceptor.ts';
-import type { DropReason, Input, InputContext, InputCounters, RefusalReason } from '../component/input.ts';
+import type {
+  DropReason,
+  HarborCounters,
+  Input,
+  InputContext,
+  InputCounters,
+  RefusalReason,
+} from '../component/input.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Dataset, Flag } from '../record/recorder.ts';
+import type { Flag } from '../record/recorder.ts';
+import type { Datasets } from './datasets.ts';
+import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
 
@@ -13,6 +22,7 @@ export class Counters implements InputCounters {
   connections = 0;
   connectionsTotal = 0;
   repeats = 0;
+  readonly harbor: HarborCounters = { records: 0, lastMs: 0, silent: false };
   readonly drops = new Map<DropReason, number>();
   readonly flags = new Map<Flag, number>();
   readonly refusals = new Map<RefusalReason, number>();
@@ -35,7 +45,9 @@ export interface InputWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly isStored: (dataset: string) => boolean;
+  readonly datasets: Pick<Datasets, 'of'>;
+  /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
+  readonly runner: RunnerDatasets | undefined;
 }
 
 /** One configured input at work. */
@@ -71,7 +83,8 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
-    dataset: (dataset): Dataset => ({ name: dataset, stored: world.isStored(dataset) }),
+    dataset: (dataset) => world.datasets.of(dataset),
+    runner: world.runner,
     accept: (write, key) =>
       acceptor.accept(write, key, () => {
         counters.repeats++;

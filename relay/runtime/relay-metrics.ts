@@ -1,7 +1,10 @@
+import { alertKinds } from '../alerts/options.ts';
+import type { RuleCount } from '../component/filter.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Metrics, Sample } from '../telemetry/metrics.ts';
 import type { InputHost } from './input-host.ts';
 import type { Relay } from './relay.ts';
+import { registerRunsMetrics } from './runs.ts';
 
 /** One reading of the journal serves all metrics of a scrape, and scrapes that follow closely. */
 const READING_VALID_MS = 1_000;
@@ -11,6 +14,14 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
   inputMetrics(metrics, relay);
   endpointMetrics(metrics, relay);
   journalMetrics(metrics, relay);
+  metrics.gauge('spillway_alerts', 'Alerts at present, by kind.', ['kind'], () =>
+    alertKinds.map((kind): Sample => ({
+      labels: { kind },
+      value: (relay.alerts?.active ?? []).filter((alert) => alert.kind === kind).length,
+    })),
+  );
+  redactMetrics(metrics, relay);
+  if (relay.runs !== undefined) registerRunsMetrics(metrics, relay.runs);
 }
 
 function inputMetrics(metrics: Metrics, relay: Relay): void {
@@ -61,6 +72,28 @@ function inputMetrics(metrics: Metrics, relay: Relay): void {
     'Requests and connections turned away, by reason.',
     ['input', 'reason'],
     eachOf('reason', (i) => i.counters.refusals),
+  );
+  const ofHarbor = (read: (input: InputHost) => number) => () =>
+    [...relay.inputs.values()]
+      .filter(({ counters }) => counters.harbor.records > 0)
+      .map((input): Sample => ({ labels: { input: input.name }, value: read(input) }));
+  metrics.counter(
+    'spillway_input_harbor_records_total',
+    'Records of Harbor’s audit log.',
+    ['input'],
+    ofHarbor((i) => i.counters.harbor.records),
+  );
+  metrics.gauge(
+    'spillway_input_harbor_last_record_age_seconds',
+    'Time since Harbor’s last record.',
+    ['input'],
+    ofHarbor((i) => Math.max(0, (relay.clock.nowMs() - i.counters.harbor.lastMs) / 1_000)),
+  );
+  metrics.gauge(
+    'spillway_input_harbor_silent',
+    '1 while a Harbor that used to speak says nothing.',
+    ['input'],
+    ofHarbor((i) => (i.counters.harbor.silent ? 1 : 0)),
   );
 }
 
@@ -193,6 +226,29 @@ function journalMetrics(metrics: Metrics, relay: Relay): void {
   metrics.gauge('spillway_accept_records_in_flight', 'Records received and not durable yet.', [], () => [
     { labels: {}, value: relay.acceptor.recordsInFlight },
   ]);
+}
+
+function redactMetrics(metrics: Metrics, relay: Relay): void {
+  const each = (read: (count: RuleCount) => number) => () =>
+    relay.filters.counts.map((count): Sample => ({ labels: { rule: count.rule }, value: read(count) }));
+  metrics.counter(
+    'spillway_redact_masked_places_total',
+    'Places in records that were masked, by rule.',
+    ['rule'],
+    each((c) => c.places),
+  );
+  metrics.counter(
+    'spillway_redact_masked_records_total',
+    'Records in which something was masked, by rule.',
+    ['rule'],
+    each((c) => c.records),
+  );
+  metrics.gauge(
+    'spillway_redact_rule_suspended',
+    '1 where a rule hit too many records and masks nothing.',
+    ['rule'],
+    each((c) => (c.suspended ? 1 : 0)),
+  );
 }
 
 function cached<T>(relay: Relay, read: () => Promise<T>): () => Promise<T> {

@@ -1,21 +1,30 @@
-import { Acceptor } from '../accept/acceptor.ts';
-import { isStored, type Config } from '../config/config.ts';
+import type { AlertBoard } from '../alerts/board.ts';
+import type { Acceptor } from '../accept/acceptor.ts';
+import type { Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
 import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
-import { sleep, type Clock, type Timer } from '../io/clock.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Journal, JournalLimits } from '../journal/journal.ts';
-import { SqliteJournal } from '../journal/sqlite/client.ts';
+import type { PurgeableJournal } from '../journal/journal.ts';
+import { Searches } from '../query/searches.ts';
+import { RetentionService } from '../retention/service.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
+import { Datasets } from './datasets.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
+import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
 import { QuotaForecast } from './quota-forecast.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
+import { Alerts } from './alerts.ts';
+import { within } from './within.ts';
+import { OwnRecords } from './own-records.ts';
+import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
+import { acceptorFor, limitsOf, openJournal } from './storage.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
 export interface RelayWorld {
@@ -27,11 +36,10 @@ export interface RelayWorld {
   readonly onFatal: () => void;
 }
 
-/** How long `accept` waits on a journal that takes nothing, before the sender is told to come back. */
-const PATIENCE_MS = 20_000;
 const ENDPOINT_STOP_MS = 5_000;
 /** What an input may take of the time to stop: its senders must not use up what the journal and the endpoints need. */
 const INPUT_STOP_MS = 3_000;
+const RUNS_STOP_MS = 2_000;
 const JOURNAL_CLOSE_MS = 5_000;
 const RETIREMENT_INTERVAL_MS = 1_000;
 
@@ -45,40 +53,59 @@ export interface Reloaded {
 /** The whole relay: built from a config, started and stopped in order, changed while it runs. */
 export class Relay {
   readonly events: RelayEvents;
-  readonly journal: Journal;
+  readonly journal: PurgeableJournal;
+  readonly retention: RetentionService;
   readonly startedMs: number;
+  /** What the relay itself has to say in the stream. */
+  readonly ownRecords: OwnRecords;
+  /** Searches over what the journal holds. */
+  readonly searches: Searches;
+  /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
+  readonly runs: Runs | undefined;
   readonly #world: RelayWorld;
+  readonly filters: Filters;
   readonly #acceptor: Acceptor;
+  readonly #datasets: Datasets;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
+  #alerts: Alerts | undefined;
   #retirements: Timer | undefined;
   #config: Config;
   #stopping = false;
   #changing: Promise<unknown> = Promise.resolve();
 
-  private constructor(config: Config, world: RelayWorld, journal: Journal, events: RelayEvents) {
+  private constructor(config: Config, world: RelayWorld, journal: PurgeableJournal, events: RelayEvents) {
     this.#config = config;
     this.#world = world;
     this.journal = journal;
     this.events = events;
     this.startedMs = world.clock.nowMs();
-    this.#acceptor = new Acceptor({
-      journal,
-      clock: world.clock,
-      batchBytesMax: config.journal.max_batch_bytes,
-      inFlightBytesMax: config.journal.max_in_flight_bytes,
-      commitDelayMsMax: config.journal.max_commit_delay_ms,
-      receiptsWindowMs: Math.max(1_000, config.journal.receipts_window_ms),
-      patienceMs: PATIENCE_MS,
-    });
+    this.#acceptor = acceptorFor(config, journal, world.clock);
+    this.ownRecords = new OwnRecords(this.#acceptor, world.log);
+    this.filters = new Filters(world);
+    this.#datasets = new Datasets(config.store, (dataset) => this.filters.datasetName(dataset));
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
       clock: world.clock,
       random: world.random,
       log: world.log,
-      isStored: (dataset) => isStored(config.store, dataset),
+      datasets: this.#datasets,
+      runner: config.runs.enabled ? RAW_DATASETS : undefined,
     });
-    this.#endpoints = new Endpoints({ ...world, journal, events });
+    this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
+    this.searches = new Searches({
+      clock: world.clock,
+      directory: config.data_dir,
+      freeBytesMin: config.journal.min_free_bytes,
+      nextSeq: () => journal.nextSeq,
+    });
+    if (config.runs.enabled) this.runs = new Runs(config, { ...world, journal, sink: this.#acceptor });
+    this.retention = new RetentionService(config.retention, {
+      journal,
+      clock: world.clock,
+      log: world.log,
+      tell: (dataset, message, fields) => this.ownRecords.tell(dataset, message, fields),
+    });
   }
 
   /**
@@ -97,7 +124,7 @@ export class Relay {
         [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600, 3_600],
       ),
       onReclaimed: (records, firstSeq) => {
-        if (relay !== undefined) relay.#noteGap(records, firstSeq);
+        if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
       secondsToFull: () => forecast.secondsLeft(),
@@ -107,24 +134,20 @@ export class Relay {
       stats: () => journal.stats(),
       limits: () => limitsOf(relay?.config ?? config),
     });
-    const journal = await SqliteJournal.open(
-      {
-        directory: config.data_dir,
-        sync: config.journal.sync,
-        compressionLevel: config.journal.compression_level,
-        limits: limitsOf(config),
-        receiptsWindowMs: config.journal.receipts_window_ms,
-      },
-      events,
-    );
+    const journal = await openJournal(config, events);
     const opened = new Relay(config, world, journal, events);
     relay = opened;
     try {
+      opened.#acceptor.filter = opened.filters.build(config);
       await opened.#acceptor.open();
       registerMetrics(world.metrics, opened);
+      if (opened.runs === undefined) await giveUpRuns(journal, world.log);
+      else await opened.runs.consumer.start();
       await opened.#endpoints.warnOfForgotten(config.endpoints);
       for (const endpoint of config.endpoints) await opened.#endpoints.start(endpoint);
+      await opened.retention.open();
       await opened.#inputs.startAll(config.inputs);
+      opened.#alerts = new Alerts(opened, world, config.alerts);
       opened.#retirements = world.clock.every(RETIREMENT_INTERVAL_MS, () => opened.#finishRetired());
       return opened;
     } catch (error) {
@@ -149,6 +172,16 @@ export class Relay {
     return this.#endpoints.running;
   }
 
+  /** What people are warned of at present. */
+  get alerts(): AlertBoard | undefined {
+    return this.#alerts?.board;
+  }
+
+  /** Looks at once for what is wrong, without waiting for the next look. */
+  async look(): Promise<void> {
+    await this.#alerts?.look();
+  }
+
   get acceptor(): Acceptor {
     return this.#acceptor;
   }
@@ -164,10 +197,16 @@ export class Relay {
     if (this.events.journalFull !== '') reasons.push(this.events.journalFull);
     if (this.events.damagedRecords > 0 || this.events.salvages > 0)
       reasons.push(`the journal was damaged: ${this.events.damagedRecords} records were set aside`);
+    for (const { rule, suspended } of this.filters.counts)
+      if (suspended)
+        reasons.push(`the redact rule ${rule} hit too many records and masks nothing until the next reload`);
     for (const [name, endpoint] of this.#endpoints.running) {
       const state = endpoint.dispatcher.health.state;
       if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
     }
+    for (const { name, counters } of this.#inputs.hosts.values())
+      if (counters.harbor.silent)
+        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
     return reasons;
   }
 
@@ -188,31 +227,22 @@ export class Relay {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#retirements?.cancel();
+    this.#alerts?.stop();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
-    await this.#within(left(), this.#changing, 'a reload');
-    await this.#within(Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    await within(this.#world, left(), this.#changing, 'a reload');
+    await within(this.#world, left(), this.searches.close(), 'a search');
+    await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
+    if (this.runs !== undefined)
+      await within(this.#world, Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
+    await within(this.#world, left(), this.retention.close(), 'a purge');
+    await this.#endpoints.deliverLast(left());
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
       log.error('records that were not acknowledged could not be committed before the end', { records: lost });
     await this.#endpoints.stopAll(Math.min(left(), ENDPOINT_STOP_MS));
-    await this.#within(JOURNAL_CLOSE_MS, this.journal.close(), 'the journal');
-  }
-
-  /** Waits for a part of the end that must not hold up the rest. Never rejects. */
-  async #within(deadlineMs: number, work: Promise<unknown>, what: string): Promise<void> {
-    const { clock, log } = this.#world;
-    const enough = new AbortController();
-    const outcome = await Promise.race([
-      work.then(
-        () => 'done',
-        (error: unknown) => describeError(error),
-      ),
-      sleep(clock, deadlineMs, enough.signal).then(() => 'it took too long'),
-    ]);
-    enough.abort();
-    if (outcome !== 'done') log.warn('a part of the relay did not end in order', { what, reason: outcome });
+    await within(this.#world, JOURNAL_CLOSE_MS, this.journal.close(), 'the journal');
   }
 
   async #reload(config: Config): Promise<Reloaded> {
@@ -224,7 +254,11 @@ export class Relay {
       const gone = new Set(removed.map(({ name }) => name));
       refuseToForget((await this.journal.cursors()).filter(({ endpoint }) => gone.has(endpoint)));
     }
+    this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    this.#datasets.configure(config.store);
+    await this.retention.configure(config.retention);
+    this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(
       this.#endpoints,
       'endpoint',
@@ -248,20 +282,4 @@ export class Relay {
     this.#changing = run.catch(() => undefined);
     return run;
   }
-
-  #noteGap(records: number, firstSeq: number): void {
-    try {
-      this.#acceptor.note(
-        { name: 'spillway.gap', stored: true },
-        `${records} records that endpoints had not got yet were dropped: the journal was at its limit`,
-        { gap: { records, first_seq: firstSeq, reason: 'quota' } },
-      );
-    } catch (error) {
-      this.#world.log.error('the gap could not be told in the stream', { reason: describeError(error) });
-    }
-  }
-}
-
-function limitsOf({ journal }: Config): JournalLimits {
-  return { bytesMax: journal.max_bytes, freeBytesMin: journal.min_free_bytes, whenFull: journal.when_full };
 }

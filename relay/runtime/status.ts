@@ -1,3 +1,5 @@
+import type { RuleCount } from '../component/filter.ts';
+import type { HarborCounters } from '../component/input.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Relay } from './relay.ts';
 
@@ -9,6 +11,8 @@ export interface RelayStatus {
   readonly degradations: readonly string[];
   readonly inputs: readonly InputStatus[];
   readonly endpoints: readonly EndpointStatus[];
+  /** What `redact` has masked since the start, by rule. Says nothing of what it looks for. */
+  readonly redact: readonly RuleCount[];
   readonly journal: JournalStats & { readonly max_bytes: number; readonly records_in_flight: number };
 }
 
@@ -23,6 +27,8 @@ export interface InputStatus {
   readonly dropped: Readonly<Record<string, number>>;
   readonly flagged: Readonly<Record<string, number>>;
   readonly refused: Readonly<Record<string, number>>;
+  /** Left out where no Harbor has spoken. */
+  readonly harbor?: { readonly records: number; readonly last_record: string; readonly silent: boolean };
 }
 
 export interface EndpointStatus extends Partial<Cursor> {
@@ -53,6 +59,7 @@ export async function readStatus(relay: Relay): Promise<RelayStatus> {
       dropped: Object.fromEntries(counters.drops),
       flagged: Object.fromEntries(counters.flags),
       refused: Object.fromEntries(counters.refusals),
+      ...harborStatus(counters.harbor),
     })),
     endpoints: [...relay.endpoints.values()].map((endpoint) => {
       const { state, lastFailure } = endpoint.dispatcher.health;
@@ -67,10 +74,15 @@ export async function readStatus(relay: Relay): Promise<RelayStatus> {
         last_failure: lastFailure === undefined ? undefined : { code: lastFailure.code, message: lastFailure.message },
       };
     }),
+    redact: relay.filters.counts,
     journal: {
       ...stats,
       max_bytes: relay.config.journal.max_bytes,
       records_in_flight: relay.acceptor.recordsInFlight,
     },
   };
+}
+
+function harborStatus({ records, lastMs, silent }: HarborCounters): Pick<InputStatus, 'harbor'> {
+  return records === 0 ? {} : { harbor: { records, last_record: new Date(lastMs).toISOString(), silent } };
 }

@@ -16,6 +16,14 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
+/** A line of the log, as the console shows it. */
+export interface LogLine {
+  readonly atMs: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
 /** For tests and tools that want no log. */
 export const silentLog: Log = {
   debug: () => {},
@@ -35,6 +43,9 @@ const VALUE_CHARS_MAX = 1_000;
 /** Of a list so many values are shown. */
 const VALUES_MAX = 20;
 
+/** Warnings and errors kept for the console and the support bundle. */
+const RECENT_MAX = 200;
+
 interface Watched {
   readonly level: LogLevel;
   readonly message: string;
@@ -49,6 +60,7 @@ export class RelayLog implements AsyncDisposable {
   readonly #pino: pino.Logger;
   readonly #clock: Clock;
   readonly #watched = new Map<string, Watched>();
+  readonly #recent: LogLine[] = [];
   readonly #timer: Timer;
 
   constructor(options: { clock: Clock; level: LogLevel; name: string; destination?: DestinationStream }) {
@@ -64,6 +76,11 @@ export class RelayLog implements AsyncDisposable {
     );
     this.root = this.#bound({});
     this.#timer = options.clock.every(WINDOW_MS, () => this.#closeWindows());
+  }
+
+  /** The latest warnings and errors, the newest last. */
+  get recent(): readonly LogLine[] {
+    return this.#recent;
   }
 
   set level(level: LogLevel) {
@@ -105,7 +122,12 @@ export class RelayLog implements AsyncDisposable {
       this.#watched.set(key, watched);
     }
     watched.count++;
-    if (watched.count <= REPEATS_MAX) this.#pino[level](cut({ ...bindings, ...fields }), message);
+    if (watched.count > REPEATS_MAX) return;
+    const shown = cut({ ...bindings, ...fields });
+    this.#pino[level](shown, message);
+    if (level !== 'warn' && level !== 'error') return;
+    this.#recent.push({ atMs: this.#clock.nowMs(), level, message, fields: shown });
+    if (this.#recent.length > RECENT_MAX) this.#recent.shift();
   }
 
   #closeWindows(): void {

@@ -60,6 +60,10 @@ export class SyslogFramer {
   totalBytes = 0;
   /** Of the frame being handed over: true where the stream ended before the message did. */
   cut = false;
+  /** Of the frame being handed over: how many bytes behind it are the delimiter that ended it; 0 where it was counted. */
+  delimiterBytes = 0;
+  /** Set by whoever takes the frames: what follows is lines, none of them counted. Empty ones, otherwise passed over, are handed over too. */
+  linesOnly = false;
 
   readonly #onFrame: (source: Source, start: number, end: number) => void;
   readonly #bytesMax: number;
@@ -195,7 +199,7 @@ export class SyslogFramer {
   /** Finds the framing of the message that begins at `at`; false where more bytes are needed, or at a fault. */
   #begin(bytes: Buffer, at: number, end: number, final: boolean): boolean {
     const first = bytes[at]!;
-    if (first === LESS_THAN && this.#begun) {
+    if ((first === LESS_THAN && this.#begun) || this.linesOnly) {
       this.#mode = DELIMITED;
       return true;
     }
@@ -286,8 +290,9 @@ export class SyslogFramer {
     this.#mode = START;
     if (!bounded) this.#endsLines = stopsAtLf;
     if (last > at) this.#afterCounted = false;
+    this.delimiterBytes = bounded ? 0 : stop + 1 - last;
     if (this.part > 0) this.#emitPart(source, at, last, 0);
-    else if (last > at) this.#onFrame(source, at, last);
+    else if (last > at || this.linesOnly) this.#onFrame(source, at, last);
     return bounded ? stop : stop + 1;
   }
 
@@ -346,6 +351,7 @@ export class SyslogFramer {
     this.#mode = START;
     this.#afterCounted = true;
     const last = withoutLineEnd(bytes, body, next);
+    this.delimiterBytes = 0;
     if (last > body) this.#onFrame(source, body, last);
     return next;
   }
@@ -392,6 +398,7 @@ export class SyslogFramer {
 
   #handOverPart(source: Source, start: number, end: number): void {
     this.part++;
+    this.delimiterBytes = 0;
     this.#handedOver += end - start;
     this.#scanned = 0;
     this.#onFrame(source, start, end);
@@ -409,6 +416,7 @@ export class SyslogFramer {
 
   #emitCut(source: Source, start: number, end: number, total: number): void {
     this.totalBytes = total;
+    this.delimiterBytes = 0;
     if (end > start) this.#onFrame(source, start, end);
     this.totalBytes = 0;
   }

@@ -324,7 +324,7 @@ test('a writer that fails neither leaves half a record nor stops those who come 
 
 test('a note is a record in the stream', async () => {
   const relay = new Accepting();
-  relay.acceptor.note(dataset, 'a "gap"', { gap: { records: 7, first_seq: 1, reason: 'quota' } });
+  relay.acceptor.note(dataset, 'a "gap"', { spillway: { gap: { records: 7, first_seq: 1, reason: 'quota' } } });
   await settled();
 
   expect(relay.journal.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([

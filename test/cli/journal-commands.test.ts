@@ -8,8 +8,7 @@ import { exportCommand } from '../../relay/cli/export.ts';
 import { replayCommand } from '../../relay/cli/replay.ts';
 import { statusCommand } from '../../relay/cli/status.ts';
 import { tailCommand } from '../../relay/cli/tail.ts';
-import { AdminServer } from '../../relay/admin/server.ts';
-import { TokenFile } from '../../relay/admin/tokens.ts';
+import { AdminHarness } from '../support/admin-harness.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { MemoryEndpoint, RelayHarness } from '../support/relay-harness.ts';
 
@@ -188,17 +187,7 @@ test('an interrupted replay says where to go on, and nothing is lost between', a
 
 test('status of a relay that runs, asked through its socket', async () => {
   const data = join(harness.folder, 'data');
-  const admin = new AdminServer({
-    listen: '127.0.0.1:0',
-    hosts: [],
-    dataFolder: data,
-    relay: harness.relay,
-    tokens: new TokenFile(join(data, 'tokens.json'), cli.context),
-    metrics: harness.metrics,
-    log: harness.log,
-    reload: async () => ({ changes: [] }),
-  });
-  await admin.start();
+  const admin = await AdminHarness.over(harness);
   try {
     expect(await run('status')).toBe(0);
     expect(cli.stdout).toMatch(/^spillway: ready, up /);

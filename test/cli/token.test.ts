@@ -31,11 +31,13 @@ test('the list shows names and roles, never a token or a hash', async () => {
   const { token } = JSON.parse(cli.stdout) as { token: string };
 
   expect(await cli.run([tokenCommand], 'token', 'list')).toBe(0);
-  expect(cli.stdout).toMatch(/^NAME +ROLE +CREATED +ID\nrunners {2}viewer {2}\d{4}-.*Z {2}[0-9a-f]{16}\n$/);
+  expect(cli.stdout).toMatch(
+    /^NAME +ROLE +KIND +CREATED +ID\nrunners {2}viewer {2}token {2}\d{4}-.*Z {2}[0-9a-f]{16}\n$/,
+  );
   expect(cli.stdout).not.toContain(token.slice(21));
 
   expect(await cli.run([tokenCommand], 'token', 'list', '--json')).toBe(0);
-  expect(Object.keys((JSON.parse(cli.stdout) as object[])[0]!)).toEqual(['id', 'name', 'role', 'created_at']);
+  expect(Object.keys((JSON.parse(cli.stdout) as object[])[0]!)).toEqual(['id', 'name', 'role', 'kind', 'created_at']);
 });
 
 test('a token can be removed, once', async () => {

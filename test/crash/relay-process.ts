@@ -19,13 +19,15 @@ export interface LogLine {
 export class RelayProcess {
   readonly folder: string;
   readonly #configFile: string;
+  readonly #nodeOptions: readonly string[];
   /** Of the process that runs, or ran last. */
   log: LogLine[] = [];
   #child: ChildProcess | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
-  constructor(folder: string, config: object) {
+  constructor(folder: string, config: object, nodeOptions: readonly string[] = []) {
     this.folder = folder;
+    this.#nodeOptions = nodeOptions;
     this.#configFile = join(folder, 'config.yaml');
     mkdirSync(folder, { recursive: true });
     writeFileSync(this.#configFile, JSON.stringify(config));
@@ -39,9 +41,13 @@ export class RelayProcess {
     return this.#child !== undefined;
   }
 
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
   /** Starts it and waits until it is ready. Throws its last words where it ends instead. */
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.#configFile], {
+    const child = spawn(process.execPath, [...this.#nodeOptions, MAIN, 'run', '--config', this.#configFile], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;

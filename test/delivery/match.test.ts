@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { compileMatch, globTest, type MatchOptions } from '../../relay/delivery/match.ts';
+import { describe, expect, test } from 'vitest';
+import { compileMatch, type MatchOptions } from '../../relay/delivery/match.ts';
+import { globTest } from '../../relay/record/glob.ts';
 
 test.each([
   { pattern: 'a', text: 'a', matches: true },
@@ -100,4 +101,33 @@ test('what is said of a batch from its datasets agrees with what is said of each
 
 test('a batch whose datasets are not known is looked into', () => {
   expect(compileMatch({ 'event.dataset': 'syslog' }).batch({})).toBe('some');
+});
+
+describe('datasets that the relay keeps to itself', () => {
+  const page = 'github.runner.page';
+  const line = (dataset: string): string =>
+    `{"event":{"id":"${'0'.repeat(24)}","created":"2026-11-22T05:20:10.123Z","dataset":"${dataset}"},"message":"x"}`;
+
+  test.each<{ match: MatchOptions | undefined; wanted: boolean }>([
+    { match: undefined, wanted: false },
+    { match: { 'event.dataset': 'github.*' }, wanted: false },
+    { match: { 'event.dataset': '*' }, wanted: false },
+    { match: { 'event.dataset': ['syslog', page] }, wanted: true },
+    { match: { not: { 'event.dataset': page } }, wanted: false },
+    { match: { not: { 'event.dataset': 'github.runner.job' } }, wanted: false },
+  ])('$match takes them: $wanted', ({ match, wanted }) => {
+    const matcher = compileMatch(match);
+
+    expect(matcher.batch({ [page]: 3 })).toBe(wanted ? 'all' : 'none');
+
+    expect(matcher.line(line(page))).toBe(wanted);
+  });
+
+  test('what the operator lets out is out', () => {
+    const matcher = compileMatch(undefined, [page]);
+
+    expect(matcher.batch({ 'github.runner.worker': 1 })).toBe('all');
+    expect(matcher.line(line('github.runner.worker'))).toBe(true);
+    expect(matcher.line(line('github.runner.pages'))).toBe(true);
+  });
 });

@@ -381,24 +381,46 @@ describe('what real senders send', () => {
     expect(input.records.every((record) => record['spillway'].format === format)).toBe(true);
   });
 
-  test('Harbor’s audit lines, one connection each', async () => {
-    await using input = await start({ dataset: 'harbor.audit' });
+  test('Harbor’s audit lines, one connection each, and the junk that comes between them', async () => {
+    await using input = await start();
     const samples = readFileSync('test/vectors/syslog/harbor.jsonl', 'utf8').trim().split('\n');
+    const sockets: Socket[] = [];
 
     for (const sample of samples) {
-      const { bytes } = JSON.parse(sample) as { bytes: string };
+      const { bytes, harbor } = JSON.parse(sample) as { bytes: string; harbor: object };
       const before = input.lines.length;
       const socket = await open(input);
+      sockets.push(socket);
       socket.write(bytes);
-      const lines = bytes.split('\n').filter((line) => line !== '');
-      await expect.poll(() => input.lines.length).toBe(before + lines.length);
-      expect(input.records.slice(before).map((record) => rawLineOf(record).toString())).toEqual(lines);
+      await expect.poll(() => input.lines.length).toBe(before + 1);
+      expect(input.records.slice(before).map((record) => `${rawLineOf(record).toString()}\n`)).toEqual([bytes]);
       expect(input.records[before]).toMatchObject({
         event: { dataset: 'harbor.audit' },
+        harbor,
         log: { level: 'info', syslog: { appname: 'audit' } },
         spillway: { format: 'rfc3339' },
       });
-      socket.destroy();
     }
+    await sendAll(input, 'Udp data');
+
+    await expect.poll(() => input.records.at(-1)).toMatchObject({ event: { dataset: 'syslog' }, message: 'Udp data' });
+    expect(input.context.counters.harbor).toMatchObject({ records: samples.length, silent: false });
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test('a line of Harbor’s that its rest does not follow is kept after a moment, and its connection left open', async () => {
+    await using input = await start();
+    const socket = await open(input);
+    const half =
+      '<6>2026-11-22T02:41:36Z h audit[1]: 2026-11-22T02:41:36Z [INFO] [/pkg/audit/manager.go:82][operator="a';
+
+    socket.write(`${half}\n`);
+
+    await expect.poll(() => input.lines.length, { timeout: 5_000 }).toBe(1);
+    expect(rawLineOf(input.records[0]!).toString()).toBe(half);
+    expect(input.flags.incomplete).toBe(1);
+    socket.write('<34>a: b\n');
+    await expect.poll(() => messages(input)).toContain('b');
+    socket.destroy();
   });
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineInput, type Input } from '../../relay/component/input.ts';
 import { datasetOption, listenOption, tlsClientOption, tlsServerOption } from '../../relay/component/options.ts';
 import { defineOutput, type Output } from '../../relay/component/output.ts';
-import type { Registry } from '../../relay/config/registry.ts';
+import { type Registry, registry } from '../../relay/config/registry.ts';
 import { RelayError } from '../../relay/errors.ts';
 
 /** Small components with options of every kind, for tests of what is built over the registry. They move no records. */
@@ -84,4 +84,5 @@ export const fakeFileOutput = defineOutput({
 export const fakeRegistry: Registry = {
   inputs: [fakeSyslogInput, fakeHttpInput],
   outputs: [fakeLogstashOutput, fakeFileOutput],
+  filters: registry.filters,
 };

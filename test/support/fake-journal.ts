@@ -7,6 +7,7 @@ import type {
   Progress,
   RefusedRecord,
 } from '../../relay/journal/journal.ts';
+import type { JobCheckpoint, JobWithParts, RunCheckpoints, StoredJob } from '../../relay/journal/runs.ts';
 import { endSeq, type Batch, type BuiltBatch } from '../../relay/record/batch.ts';
 
 interface StoredBatch {
@@ -121,6 +122,10 @@ export class FakeJournal implements Journal {
     for (const { reject } of this.appending.splice(0)) reject(error);
   }
 
+  passOver(fromSeq: number): number {
+    return fromSeq;
+  }
+
   async read(fromSeq: number): Promise<Batch | undefined> {
     this.reads++;
     const failure = this.failures.shift();
@@ -213,6 +218,32 @@ export class FakeJournal implements Journal {
 
   async receipts(): Promise<string[]> {
     return this.keys;
+  }
+
+  async readOne(): Promise<undefined> {}
+
+  async streamPlaces(): Promise<number[]> {
+    return [];
+  }
+
+  async jobs(): Promise<StoredJob[]> {
+    return [];
+  }
+
+  async job(): Promise<JobWithParts | undefined> {
+    return undefined;
+  }
+
+  async jobCheckpoint(): Promise<JobCheckpoint | undefined> {
+    return undefined;
+  }
+
+  async pageCheckpoint(): Promise<JobCheckpoint | undefined> {
+    return undefined;
+  }
+
+  async runCheckpoints(): Promise<RunCheckpoints> {
+    return { jobs: [], workerLogs: [] };
   }
 
   stats(): Promise<JournalStats> {

@@ -68,6 +68,7 @@ export class InputHarness implements AsyncDisposable {
         connections: 0,
         connectionsTotal: 0,
         repeats: 0,
+        harbor: { records: 0, lastMs: 0, silent: false },
         dropped: (count, reason) => (this.droppedByReason[reason] = (this.droppedByReason[reason] ?? 0) + count),
         flagged: (flag) => (this.flags[flag] = (this.flags[flag] ?? 0) + 1),
         refused: (reason) => (this.refusals[reason] = (this.refusals[reason] ?? 0) + 1),

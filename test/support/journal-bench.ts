@@ -2,13 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { expect } from 'vitest';
 import { systemClock } from '../../relay/io/clock.ts';
 import { systemRandom } from '../../relay/io/random.ts';
 import type { JournalLimits } from '../../relay/journal/journal.ts';
 import { JOURNAL_FILE, openForReading } from '../../relay/journal/sqlite/database.ts';
 import type { FromWriter, HeldBatch, WireRead } from '../../relay/journal/sqlite/messages.ts';
 import { Reader } from '../../relay/journal/sqlite/reader.ts';
-import { verifyChain, type Verification } from '../../relay/journal/sqlite/verify.ts';
+import type { PurgeRun, PurgeStart } from '../../relay/journal/retention-store.ts';
+import type { PurgeDeskCalls } from '../../relay/journal/sqlite/purge/purge-desk.ts';
+import { Purger } from '../../relay/journal/sqlite/purge/purger.ts';
+import { verifyChain, type Verification, type Witnesses } from '../../relay/journal/sqlite/verify.ts';
 import { Writer } from '../../relay/journal/sqlite/writer.ts';
 
 const LIMITS: JournalLimits = { bytesMax: 0, freeBytesMin: 0, whenFull: 'block' };
@@ -99,7 +103,7 @@ export class JournalBench implements Disposable {
     const records = new Map<number, string>();
     for (const batch of this.read(fromSeq))
       for (const [i, text] of textsIn(batch.lines).entries())
-        if (batch.firstSeq + i >= fromSeq) records.set(batch.firstSeq + i, text);
+        if (text !== undefined && batch.firstSeq + i >= fromSeq) records.set(batch.firstSeq + i, text);
     return records;
   }
 
@@ -108,10 +112,47 @@ export class JournalBench implements Disposable {
     return new Database(join(this.directory, JOURNAL_FILE));
   }
 
-  verify(): Verification {
+  /** Runs a purge to its end, in steps of so many batches; with `steps`, no more than so many of them. Returns how it stands then. */
+  purge(start: Partial<PurgeStart> = {}, { batches = 2, steps = Number.POSITIVE_INFINITY } = {}): PurgeRun {
+    const run = this.ask('begin', {
+      dryRun: false,
+      cause: 'manual',
+      who: 'tester',
+      rules: [],
+      parameters: {},
+      ...start,
+    });
+    return this.carryOn(run, { batches, steps });
+  }
+
+  carryOn(run: PurgeRun, { batches = 2, steps = Number.POSITIVE_INFINITY } = {}): PurgeRun {
+    const purger = new Purger({ directory: this.directory, compressionLevel: 1 }, systemClock);
+    try {
+      for (let now = run, n = 0; n < steps; n++) {
+        const step = purger.scan(now.plan, now.position, { batchesMax: batches, lookMs: 1_000 });
+        const applied = this.ask('apply', now.id, step);
+        expect(applied.outcome).toBe('applied');
+        now = applied.run;
+        if (step.done) return this.ask('end', now.id, 'done', undefined);
+      }
+      return this.ask('run', run.id)!;
+    } finally {
+      purger.close();
+    }
+  }
+
+  /** One of retention's calls. */
+  ask<Name extends keyof PurgeDeskCalls>(
+    method: Name,
+    ...args: Parameters<PurgeDeskCalls[Name]>
+  ): ReturnType<PurgeDeskCalls[Name]> {
+    return this.writer.retention(method, args).value;
+  }
+
+  verify(witnesses: Witnesses = {}): Verification {
     const database = openForReading(this.directory);
     try {
-      return verifyChain(database, () => {});
+      return verifyChain(database, () => {}, witnesses);
     } finally {
       database.close();
     }
@@ -124,7 +165,14 @@ export class JournalBench implements Disposable {
 }
 
 export function heldBatch(firstSeq: number, texts: readonly string[], options: Partial<HeldBatch> = {}): HeldBatch {
-  const lines = Buffer.from(texts.map((text) => `{"message":${JSON.stringify(text)}}\n`).join(''));
+  const lines = Buffer.from(
+    texts
+      .map((text, i) => {
+        const operation = (firstSeq + i) % 2 === 0 ? 'even' : 'odd';
+        return `{"message":${JSON.stringify(text)},"harbor":{"operation":"${operation}"}}\n`;
+      })
+      .join(''),
+  );
   const shared = new SharedArrayBuffer(Math.max(1, lines.length));
   lines.copy(Buffer.from(shared));
   return {
@@ -142,17 +190,44 @@ export function heldBatch(firstSeq: number, texts: readonly string[], options: P
     streamsCut: false,
     transient: false,
     receipts: [],
+    changes: [],
     continues: false,
     ...options,
   };
 }
 
-export function textsIn(lines: Uint8Array): string[] {
+/** The text of each place; undefined where its record was purged. */
+export function textsIn(lines: Uint8Array): (string | undefined)[] {
   return Buffer.from(lines)
     .toString()
     .split('\n')
     .slice(0, -1)
-    .map((line) => (JSON.parse(line) as { message: string }).message);
+    .map((line) => (line === '' ? undefined : (JSON.parse(line) as { message: string }).message));
+}
+
+/** A batch of Harbor's records: an operation each. `receivedMs` is when all of it was received. */
+export function harborBatch(firstSeq: number, operations: readonly string[], receivedMs = 1_000): HeldBatch {
+  const lines = operations.map((operation, i) => {
+    const created = new Date(receivedMs).toISOString();
+    const id = `testnd-0000001-${String(firstSeq + i).padStart(9, '0')}`;
+    const event = { id, created, dataset: 'harbor.audit', action: operation };
+    const rest = { harbor: { operation, repository: 'team/web', project: 'team' }, host: { name: 'core-1' } };
+    return `${JSON.stringify({ event, '@timestamp': created, message: `${operation} ${firstSeq + i}`, ...rest })}\n`;
+  });
+  const bytes = Buffer.from(lines.join(''));
+  const shared = new SharedArrayBuffer(bytes.length);
+  bytes.copy(Buffer.from(shared));
+  return heldBatch(firstSeq, [''], {
+    records: operations.length,
+    shared,
+    bytes: bytes.length,
+    receivedFirstMs: receivedMs,
+    receivedLastMs: receivedMs,
+    eventFirstMs: receivedMs,
+    eventLastMs: receivedMs,
+    datasets: { 'harbor.audit': operations.length },
+    streams: ['host:core-1'],
+  });
 }
 
 /** Text that does not compress, the same for the same number. */

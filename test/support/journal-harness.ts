@@ -104,6 +104,7 @@ export function builtBatch(firstSeq: number, texts: readonly string[], options: 
     streamsCut: false,
     transient: false,
     receipts: [],
+    changes: [],
     continues: false,
     ...options,
   };

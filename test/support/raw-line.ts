@@ -36,7 +36,7 @@ function rfc3164Line(record: ParsedRecord): string {
 function timeOf(record: ParsedRecord): string | undefined {
   const { event, spillway } = record;
   if (spillway.flags?.includes('time_missing')) return undefined;
-  const [, seconds = '', fraction = ''] = /^(.{19})(.*)Z$/.exec(record['@timestamp'])!;
+  const [, seconds = '', fraction = ''] = /^(.{19})(.*)Z$/.exec(record['harbor']?.sent ?? record['@timestamp'])!;
   const zone: string | undefined = event.timezone;
   const offsetMs = zone === undefined ? 0 : Number(`${zone[0]}1`) * minutesOf(zone) * 60_000;
   const local = new Date(Date.parse(`${seconds}Z`) + offsetMs).toISOString().slice(0, 19);

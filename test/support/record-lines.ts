@@ -1,6 +1,8 @@
 import type { InputContext } from '../../relay/component/input.ts';
 import { zoneOffset } from '../../relay/inputs/syslog/local-time.ts';
-import { SyslogRecords, WHOLE, type FrameMarks } from '../../relay/inputs/syslog/record.ts';
+import type { HarborOptions } from '../../relay/inputs/syslog/options.ts';
+import { SyslogRecords } from '../../relay/inputs/syslog/record.ts';
+import { WHOLE, type FrameMarks } from '../../relay/inputs/syslog/write-marks.ts';
 import { systemClock } from '../../relay/io/clock.ts';
 import { systemRandom } from '../../relay/io/random.ts';
 import { BatchBuilder } from '../../relay/record/batch-builder.ts';
@@ -15,6 +17,7 @@ export interface RecordLineOptions {
   readonly zone?: string;
   readonly nowMs?: number;
   readonly marks?: FrameMarks;
+  readonly harbor?: Partial<HarborOptions>;
 }
 
 export const NOW_MS = Date.parse('2026-11-22T05:20:10.123Z');
@@ -22,10 +25,11 @@ export const NOW_MS = Date.parse('2026-11-22T05:20:10.123Z');
 /** Makes records of syslog lines as the input `syslog` does, without a socket. */
 export class LineRecorder {
   readonly #builder: BatchBuilder;
-  readonly #records: SyslogRecords;
+  readonly records: SyslogRecords;
+  readonly context: InputContext;
   #json = '';
 
-  constructor({ keepOriginal = false, zone = 'UTC', nowMs = NOW_MS }: RecordLineOptions = {}) {
+  constructor({ keepOriginal = false, zone = 'UTC', nowMs = NOW_MS, harbor = {} }: RecordLineOptions = {}) {
     this.#builder = new BatchBuilder({
       pool: new SlabPool({ slabBytes: 1 << 13, idleMax: 1 }),
       idPrefix: eventIdPrefix('testnd', 1),
@@ -37,7 +41,7 @@ export class LineRecorder {
         batch.slab.release();
       },
     });
-    const context = {
+    const context: InputContext = {
       name: 'edge',
       clock: systemClock,
       random: systemRandom,
@@ -48,6 +52,7 @@ export class LineRecorder {
         connections: 0,
         connectionsTotal: 0,
         repeats: 0,
+        harbor: { records: 0, lastMs: 0, silent: false },
         dropped: () => {},
         flagged: () => {},
         refused: () => {},
@@ -58,9 +63,17 @@ export class LineRecorder {
       congested: false,
       relieved: () => Promise.resolve(),
       flush: () => {},
-    } satisfies InputContext;
+    };
+    this.context = context;
     const dataset = context.dataset('syslog');
-    this.#records = new SyslogRecords({ context, dataset, keepOriginal, zone: zoneOffset(zone)! });
+    this.records = new SyslogRecords({
+      context,
+      dataset,
+      keepOriginal,
+      zone: zoneOffset(zone)!,
+      harbor: { detect: 'by_program', silence_warning_ms: 0, skew_ms: 300_000, ...harbor },
+      heardHarbor: () => {},
+    });
   }
 
   /** The record of one line. Throws where it is not one line of JSON. */
@@ -70,10 +83,18 @@ export class LineRecorder {
     const around = Buffer.alloc(bytes.length + 64, '9');
     around.set(bytes, 32);
     this.#json = '';
-    this.#records.write(sourceOf(around), 32, 32 + bytes.length, this.#records.peer('10.1.2.3'), marks);
+    this.records.write(sourceOf(around), 32, 32 + bytes.length, this.records.peer('10.1.2.3'), marks);
     this.#builder.seal();
     if (this.#json.indexOf('\n') !== this.#json.length - 1) throw new Error('a record is one line');
     return JSON.parse(this.#json) as ParsedRecord;
+  }
+
+  /** What was recorded since the last time, by whatever way. Throws where a line is no JSON. */
+  take(): ParsedRecord[] {
+    this.#builder.seal();
+    const lines = this.#json.split('\n').slice(0, -1);
+    this.#json = '';
+    return lines.map((line) => JSON.parse(line) as ParsedRecord);
   }
 }
 

@@ -51,6 +51,7 @@ export class MemoryEndpoint {
 export class MemoryEndpoints {
   readonly #named = new Map<string, MemoryEndpoint>();
   readonly registry: Registry = {
+    filters: realRegistry.filters,
     inputs: realRegistry.inputs,
     outputs: [
       ...realRegistry.outputs,
@@ -115,7 +116,8 @@ export class RelayHarness implements AsyncDisposable {
 
   /** Writes the config file and reads it. Whatever is not said is small and quick. */
   config(config: object): Config {
-    writeFileSync(this.configFile, JSON.stringify({ data_dir: './data', journal: { min_free_bytes: 0 }, ...config }));
+    const quiet = { journal: { min_free_bytes: 0 }, retention: { anchor_interval_ms: 0 } };
+    writeFileSync(this.configFile, JSON.stringify({ data_dir: './data', ...quiet, ...config }));
     return requireConfig({
       file: this.configFile,
       workingFolder: this.folder,

@@ -1,36 +1,66 @@
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { RelayError, describeError } from '../../errors.ts';
 import type { Endpoint } from '../../delivery/endpoint.ts';
 import type { Relay } from '../../runtime/relay.ts';
-import type { AdminOptions } from '../server.ts';
+import { route } from '../route.ts';
+import type { AdminContext } from '../server.ts';
 
-interface Named {
-  readonly Params: { readonly name: string };
-}
+export const endpointParams = z.object({ name: z.string().max(100) });
 
 /** Single endpoints: pause, resume, test. */
-export function endpointRoutes(app: FastifyInstance, { relay, log }: AdminOptions): void {
-  for (const [action, paused] of [
-    ['pause', true],
-    ['resume', false],
+export function endpointRoutes(app: FastifyInstance, { relay, log }: AdminContext): void {
+  for (const [verb, paused, summary] of [
+    ['pause', true, 'Sends an endpoint nothing until it is resumed; what comes for it is kept.'],
+    ['resume', false, 'Goes on with an endpoint that was paused.'],
   ] as const) {
-    app.post<Named>(`/api/v1/endpoints/:name/${action}`, { config: { role: 'operator' } }, (request) => {
-      findEndpoint(relay, request.params.name).dispatcher.setPaused(paused);
-      log.info(`endpoint was told to ${action}`, { endpoint: request.params.name });
-      return { name: request.params.name, paused };
-    });
+    route(
+      app,
+      {
+        method: 'POST',
+        path: `/api/v1/endpoints/:name/${verb}`,
+        family: 'endpoints',
+        summary,
+        role: 'operator',
+        action: `${verb}-endpoint`,
+        params: endpointParams,
+        answer: z.object({ name: z.string(), paused: z.boolean() }),
+      },
+      ({ params: { name } }) => {
+        findEndpoint(relay, name).dispatcher.setPaused(paused);
+        log.info(`endpoint was told to ${verb}`, { endpoint: name });
+        return { name, paused };
+      },
+    );
   }
-
-  app.post<Named>('/api/v1/endpoints/:name/test', { config: { role: 'operator' } }, async (request) => {
-    const endpoint = findEndpoint(relay, request.params.name);
-    try {
-      await endpoint.probe();
-      return { name: endpoint.name, ok: true };
-    } catch (error) {
-      const code = error instanceof RelayError ? error.code : 'OUTPUT_UNREACHABLE';
-      return { name: endpoint.name, ok: false, code, message: describeError(error) };
-    }
-  });
+  route(
+    app,
+    {
+      method: 'POST',
+      path: '/api/v1/endpoints/:name/test',
+      family: 'endpoints',
+      summary: 'Tries to reach an endpoint, without sending a record.',
+      role: 'operator',
+      action: 'test-endpoint',
+      params: endpointParams,
+      answer: z.object({
+        name: z.string(),
+        ok: z.boolean(),
+        code: z.string().optional(),
+        message: z.string().optional(),
+      }),
+    },
+    async ({ params }) => {
+      const endpoint = findEndpoint(relay, params.name);
+      try {
+        await endpoint.probe();
+        return { name: endpoint.name, ok: true };
+      } catch (error) {
+        const code = error instanceof RelayError ? error.code : 'OUTPUT_UNREACHABLE';
+        return { name: endpoint.name, ok: false, code, message: describeError(error) };
+      }
+    },
+  );
 }
 
 /** Throws `ENDPOINT_UNKNOWN`, naming those there are. */

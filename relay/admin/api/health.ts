@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
-import type { AdminOptions } from '../server.ts';
+import type { AdminContext } from '../server.ts';
 
 /**
  * Three questions that must not be mixed up. Alive: restart it if not. Ready: send records elsewhere if not. Healthy: a person should
  * look if not; a full journal or a dead endpoint never make it less than alive.
  */
-export function healthRoutes(app: FastifyInstance, { relay, metrics }: AdminOptions): void {
+export function healthRoutes(app: FastifyInstance, { relay, metrics }: AdminContext): void {
   app.get('/livez', (_request, reply) =>
     relay.events.journalFailure === undefined ? reply.send('alive\n') : reply.status(503).send('dead\n'),
   );

@@ -11,6 +11,7 @@ export const files: Check = {
     [
       ...config.inputs.map(({ name, options }) => ({ path: ['inputs', name], options })),
       ...config.endpoints.map(({ name, options }) => ({ path: ['endpoints', name], options })),
+      { path: ['redact'], options: config.redact.options },
     ].flatMap(({ path, options }) => [...namedFiles(path, options)].map(lookAt)),
 };
 
@@ -21,6 +22,7 @@ interface NamedFile {
 }
 
 function* namedFiles(path: readonly PropertyKey[], value: unknown): Iterable<NamedFile> {
+  if (Array.isArray(value)) for (const [index, inner] of value.entries()) yield* namedFiles([...path, index], inner);
   if (!isRecord(value)) return;
   for (const [key, inner] of Object.entries(value)) {
     if (typeof inner === 'string' && key.endsWith('_file'))

@@ -1,3 +1,4 @@
+import type { FilterDefinition } from '../../component/filter.ts';
 import type { InputDefinition } from '../../component/input.ts';
 import type { OutputDefinition } from '../../component/output.ts';
 import { optionSchema } from '../explain-schema.ts';
@@ -32,10 +33,17 @@ export function outputPage({ type, ...definition }: OutputDefinition): string {
   );
 }
 
+/** `docs/components/filter-….md`. Its options are a list of groups. */
+export function filterPage({ type, ...definition }: FilterDefinition): string {
+  const options = optionSchema(definition.options).items ?? {};
+  return page(`Filter \`${type}\``, definition, [`${type}:`, `  - {}`], options);
+}
+
 function page(
   title: string,
-  { stability, summary, notes, options }: Omit<InputDefinition, 'type' | 'create'>,
+  { stability, summary, notes, options }: Omit<FilterDefinition, 'type' | 'create'>,
   example: readonly string[],
+  schema = optionSchema(options),
 ): string {
   return [
     `<!-- Generated from the program by "npm run docs". Change it there. -->\n`,
@@ -45,6 +53,6 @@ function page(
     ...notes.map((note) => `${note}\n`),
     `\`\`\`yaml\n${example.join('\n')}\n\`\`\`\n`,
     `## Options\n`,
-    markdownTable(optionRows(optionSchema(options))),
+    markdownTable(optionRows(schema)),
   ].join('\n');
 }

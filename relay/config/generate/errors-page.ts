@@ -31,11 +31,21 @@ const explanations: Readonly<Record<ErrorCode, string>> = {
     'The endpoint refused records for good, not saying which. The batch is halved until they are found.',
   OUTPUT_REFUSED_RECORD: 'The endpoint refused one record for good. It goes to the dead letters with the reason.',
   OUTPUT_PROTOCOL: 'The endpoint answered something that its protocol does not know. Is it what the config says it is?',
+  QUERY_INVALID:
+    'A query cannot be understood. The place, and what would be right there, are told with it; see [search.md](search.md).',
+  SEARCH_BUSY: 'So many searches are under way that another one would not get its turn. Ask again in a moment.',
+  PURGE_RUNNING: 'A purge has not ended yet, and there is one at a time. Wait for it, or stop it.',
+  PURGE_UNKNOWN: 'There is no purge of this number in the history.',
+  PURGE_REFUSED:
+    'A purge would go beyond what is allowed: a keep time below the least one, an unknown rule, or a clock that jumped. The message says which.',
+  HOLD_UNKNOWN: 'There is no hold of this number, or it was lifted before.',
   ADMIN_UNREACHABLE: 'A command could not reach the running relay. Does it run, and is `admin.listen` the same?',
   RELOAD_INCOMPLETE:
     'A part of the new config could not be put to work, and is as it was before. The rest of it is in effect.',
   ENDPOINT_HAS_BACKLOG: 'An endpoint that still has records waiting is not removed unless that is asked for.',
   ENDPOINT_UNKNOWN: 'There is no endpoint of this name in the config.',
+  KEEP_IMPOSSIBLE:
+    'The keeper cannot keep pages where it is: a folder on another mount, or one that it may not write. It says what to change.',
 };
 
 const dispositions = {

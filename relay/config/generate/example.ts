@@ -129,11 +129,20 @@ function block(
   return comment(`${off} ${pointer}`, '  ') + text.replaceAll(/^ {2}/gm, '  # ');
 }
 
-/** A setting outside the components, written out with its default. */
+/** A setting outside the components, written out with its default; commented out where it has none. */
 function setting(key: string, option: OptionSchema, indent: string): string {
   const inner = Object.entries(option.properties ?? {});
+  if (inner.length === 0 && option.default === undefined)
+    return `${comment(option.description, indent)}${indent}# ${key}: ${inYaml(illustration(key, option))}`;
   const value = inner.length === 0 ? ` ${inYaml(option.default)}` : '';
-  const body = inner.map(([name, child]) => `\n${setting(name, child, `${indent}  `)}`);
+  const body = inner.map(([name, child]) => {
+    // What has no default is not there unless somebody writes it.
+    const text =
+      child.default === undefined
+        ? componentOption(name, child, `${indent}  `, undefined, true)
+        : setting(name, child, `${indent}  `);
+    return `\n${text}`;
+  });
   return `${comment(option.description, indent)}${indent}${key}:${value}${body.join('')}`;
 }
 

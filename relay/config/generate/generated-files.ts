@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Registry } from '../registry.ts';
 import { configSchema } from '../schema.ts';
-import { inputPage, outputPage } from './component-page.ts';
+import { filterPage, inputPage, outputPage } from './component-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { exampleConfig } from './example.ts';
 
@@ -11,6 +11,7 @@ export function generatedFiles(registry: Registry): ReadonlyMap<string, string> 
     ['config.example.yaml', exampleConfig(registry)],
     ['docs/config.schema.json', `${JSON.stringify(jsonSchema(registry), null, 2)}\n`],
     ['docs/errors.md', errorsPage()],
+    ['docs/components/filter-redact.md', filterPage(registry.filters.redact)],
     ...registry.inputs.map((input) => [`docs/components/input-${input.type}.md`, inputPage(input)] as const),
     ...registry.outputs.map((output) => [`docs/components/output-${output.type}.md`, outputPage(output)] as const),
   ]);

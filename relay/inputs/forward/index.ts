@@ -41,6 +41,7 @@ class ForwardInput implements Input {
       input: context.name,
       dataset: context.dataset(given.dataset),
       datasetOf: (name) => context.dataset(name),
+      runner: context.runner,
       flagged: (flag) => context.counters.flagged(flag),
       keepOriginal: given.keep_original,
       recordBytesMax: given.record_bytes_max,

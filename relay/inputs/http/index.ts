@@ -34,6 +34,7 @@ class HttpInput implements Input {
       input: context.name,
       dataset: context.dataset(options.dataset),
       datasetOf: (name) => context.dataset(name),
+      runner: context.runner,
       flagged: (flag) => context.counters.flagged(flag),
       keepOriginal: options.keep_original,
       recordBytesMax: options.record_bytes_max,

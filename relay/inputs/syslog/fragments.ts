@@ -37,6 +37,11 @@ export const FLAGS = [
   'priority_invalid',
   'split',
   'cut',
+  'ambiguous',
+  'forged',
+  'joined',
+  'incomplete',
+  'time_skewed',
 ] as const satisfies readonly Flag[];
 export const FLAG_UNPARSED = 1;
 export const FLAG_INVALID_UTF8 = 2;
@@ -45,11 +50,22 @@ export const FLAG_TIME_MISSING = 8;
 export const FLAG_PRIORITY_INVALID = 16;
 export const FLAG_SPLIT = 32;
 export const FLAG_CUT = 64;
+export const FLAG_AMBIGUOUS = 128;
+export const FLAG_FORGED = 256;
+export const FLAG_JOINED = 512;
+export const FLAG_INCOMPLETE = 1_024;
+export const FLAG_TIME_SKEWED = 2_048;
+/** The fields of such a line may not be what they seem. */
+export const FLAGS_OF_DOUBT = FLAG_AMBIGUOUS | FLAG_FORGED | FLAG_JOINED | FLAG_INCOMPLETE;
 
-/** For each set of flags `,"flags":["…"]`. */
-export const FLAG_FRAGMENTS: readonly Source[] = Array.from({ length: 1 << FLAGS.length }, (_, set) =>
-  fragment(`,"flags":${JSON.stringify(FLAGS.filter((_flag, i) => (set & (1 << i)) !== 0))}`),
-);
+const flagFragments: Array<Source | undefined> = [];
+
+/** For a set of flags `,"flags":["…"]`. */
+export function flagFragment(set: number): Source {
+  return (flagFragments[set] ??= fragment(
+    `,"flags":${JSON.stringify(FLAGS.filter((_flag, i) => (set & (1 << i)) !== 0))}`,
+  ));
+}
 
 export const BYTE_ORDER_MARK = fragment(',"bom":true');
 export const PART = fragment(',"part":{"number":');

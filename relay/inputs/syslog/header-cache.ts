@@ -11,6 +11,8 @@ export interface CachedHeader {
   /** Where the host's name stands in the key. */
   readonly hostStart: number;
   readonly hostEnd: number;
+  /** True where the program is the one that Harbor calls itself. */
+  readonly audit: boolean;
 }
 
 const SETS = 256;

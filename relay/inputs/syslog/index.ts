@@ -1,6 +1,7 @@
 import { defineInput } from '../../component/input.ts';
 import { RelayError } from '../../errors.ts';
 import { parseListenUrl } from '../../io/listen-url.ts';
+import { HarborSilence } from './harbor-silence.ts';
 import { zoneOffset } from './local-time.ts';
 import { options } from './options.ts';
 import { SyslogRecords } from './record.ts';
@@ -19,6 +20,7 @@ export const syslog = defineInput({
       '`spillway.original_base64` where they are not UTF-8, and otherwise from the fields.',
     'A line without a year gets the one that makes it at most a month newer than its arrival. A date that does not exist is not guessed at: the ' +
       'record then has its time of arrival and the flag `time_invalid`.',
+    'Lines of Harbor’s audit log become records of `harbor.audit`, with fields of their own, whatever `dataset` is: see docs/harbor.md.',
     'For 200,000 datagrams a second and more, allow the kernel a larger buffer: `sysctl -w net.core.rmem_max=4194304`.',
   ],
   options,
@@ -27,14 +29,29 @@ export const syslog = defineInput({
     if (typeof listen === 'string') throw new RelayError('CONFIG_INVALID', listen);
     const zone = zoneOffset(given.time_zone);
     if (zone === undefined) throw new RelayError('CONFIG_INVALID', `"${given.time_zone}" is no time zone`);
+    const silence = new HarborSilence(context, given.harbor.silence_warning_ms);
     const records = new SyslogRecords({
       context,
       dataset: context.dataset(given.dataset),
       keepOriginal: given.keep_original,
       zone,
+      harbor: given.harbor,
+      heardHarbor: () => silence.heard(),
     });
-    return listen.scheme === 'udp'
-      ? new SyslogUdpInput(listen, given, context, records)
-      : new SyslogStreamInput(listen, given, context, records);
+    const input =
+      listen.scheme === 'udp'
+        ? new SyslogUdpInput(listen, given, context, records)
+        : new SyslogStreamInput(listen, given, context, records);
+    return {
+      async start() {
+        const address = await input.start();
+        silence.start();
+        return address;
+      },
+      stop() {
+        silence.stop();
+        return input.stop();
+      },
+    };
   },
 });

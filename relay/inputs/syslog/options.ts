@@ -2,6 +2,33 @@ import { z } from 'zod';
 import { datasetOption, listenOption, tlsServerOption } from '../../component/options.ts';
 import { zoneOffset } from './local-time.ts';
 
+const harbor = z
+  .strictObject({
+    detect: z
+      .enum(['by_program', 'always', 'never'])
+      .default('by_program')
+      .describe(
+        'Which lines may be Harbor’s audit lines: those of the program `audit`, those of `always` any (where a syslog daemon changed the name), ' +
+          'or `never` any. All else stays as it is.',
+      ),
+    silence_warning_ms: z
+      .int()
+      .min(0)
+      .max(2_592_000_000)
+      .default(86_400_000)
+      .describe('A Harbor that has spoken and then says nothing for this long is warned of; 0 never warns.'),
+    skew_ms: z
+      .int()
+      .min(1_000)
+      .max(31_536_000_000)
+      .default(300_000)
+      .describe('A record whose event is further than this from its arrival is flagged `time_skewed`.'),
+  })
+  .prefault({})
+  .describe('Harbor’s audit log, which is recognised among other lines: docs/harbor.md.');
+
+export type HarborOptions = z.output<typeof harbor>;
+
 const fields = z.strictObject({
   listen: listenOption(['tcp', 'tls', 'udp'], 'tcp://0.0.0.0:5514'),
   tls: tlsServerOption.optional().describe('Certificate and key; needed for `tls://`.'),
@@ -57,6 +84,7 @@ const fields = z.strictObject({
     .describe(
       'The kernel’s buffer for datagrams that wait to be read. udp only; Linux grants up to `net.core.rmem_max`.',
     ),
+  harbor,
   backlog_bytes_max: z
     .int()
     .min(65_536)

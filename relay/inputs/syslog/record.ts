@@ -1,69 +1,101 @@
 import type { InputContext } from '../../component/input.ts';
-import { writeBase64 } from '../../record/base64.ts';
-import { fragment, sourceOf, type LineWriter, type Source } from '../../record/line-writer.ts';
+import type { LineWriter, Source } from '../../record/line-writer.ts';
 import type { Dataset } from '../../record/recorder.ts';
-import { parseRfc3339, rfc3339Time, writeIsoTime } from '../../record/time.ts';
+import { parseRfc3339, rfc3339Time } from '../../record/time.ts';
 import {
   RFC_3164,
   RFC_3339,
   RFC_5424,
   SyslogHeader,
   TIME_ABSOLUTE,
-  TIME_INVALID,
   TIME_LOCAL,
   parsePriority,
 } from '../../wire/syslog-header.ts';
 import { readLineTime } from '../../wire/syslog-time.ts';
 import { parseSyslog } from '../../wire/syslog-line.ts';
 import * as json from './fragments.ts';
+import { HarborRecords, isAuditProgram } from './harbor-record.ts';
 import { HeaderCache, copyOf, type CachedHeader } from './header-cache.ts';
+import { HeaderTime } from './header-time.ts';
 import { CachedLocalTime, LOCAL_TIME_LENGTH } from './local-time-cache.ts';
+import type { ZoneOffset } from './local-time.ts';
+import type { HarborOptions } from './options.ts';
 import { writeHostAndLog, writeOriginal } from './write-fields.ts';
-import { LocalTimeResolver, offsetText, type ZoneOffset } from './local-time.ts';
+import { WHOLE, flagsOf, writeMarks, type FrameMarks } from './write-marks.ts';
 
 /** Peers whose fragments are kept; beyond it they are made anew. */
 const PEERS_MAX = 4_096;
-/** The milliseconds of the years 0 to 9999, which is what can be written. */
-const EPOCH_MS_MIN = -62_167_219_200_000;
-const EPOCH_MS_MAX = 253_402_300_799_999;
 
 export interface SyslogRecordsOptions {
   readonly context: InputContext;
   readonly dataset: Dataset;
   readonly keepOriginal: boolean;
   readonly zone: ZoneOffset;
+  readonly harbor: HarborOptions;
+  /** Is told of each record of Harbor’s. */
+  readonly heardHarbor: () => void;
 }
 
-/** What framing found odd about a message; see `SyslogFramer`. */
-export interface FrameMarks {
-  readonly part: number;
-  readonly totalBytes: number;
-  readonly cut: boolean;
+/** What the connection knows of a message. */
+export interface FrameContext {
+  /**
+   * Which lines of Harbor’s are left to the caller, where they come from it directly: the `partial` ones, whose rest is missing, as what follows on
+   * the connection may belong to them; or `all`.
+   */
+  readonly hold: 'none' | 'partial' | 'all';
+  /** Flags for the record, if it is Harbor’s and comes from it directly. */
+  readonly harborFlags: number;
+  /** Flags for the record, if it is any other. */
+  readonly otherFlags: number;
 }
 
-/** A message that arrived whole. */
-export const WHOLE: FrameMarks = { part: 0, totalBytes: 0, cut: false };
+/** Nothing in particular. */
+const ALONE: FrameContext = { hold: 'none', harborFlags: 0, otherFlags: 0 };
 
 /** Writes syslog messages as lines of ECS JSON. */
 export class SyslogRecords {
   readonly #context: InputContext;
   readonly #dataset: Dataset;
   readonly #keepOriginal: boolean;
-  readonly #local: LocalTimeResolver;
+  readonly #time: HeaderTime;
+  readonly #harbor: HarborRecords | undefined;
   readonly #header = new SyslogHeader();
   readonly #peers = new Map<string, json.Peer>();
-  readonly #scratch = sourceOf(Buffer.alloc(32));
   readonly #cache = new HeaderCache();
   /** By their seconds, so that senders whose clocks differ do not push out each other’s. */
   readonly #localTimes: CachedLocalTime[] = Array.from({ length: 64 }, () => new CachedLocalTime());
   #localTime = this.#localTimes[0]!;
   #epochMs = 0;
 
-  constructor({ context, dataset, keepOriginal, zone }: SyslogRecordsOptions) {
+  constructor({ context, dataset, keepOriginal, zone, harbor, heardHarbor }: SyslogRecordsOptions) {
     this.#context = context;
     this.#dataset = dataset;
     this.#keepOriginal = keepOriginal;
-    this.#local = new LocalTimeResolver(zone);
+    this.#time = new HeaderTime(context.recorder, zone);
+    if (harbor.detect !== 'never')
+      this.#harbor = new HarborRecords({
+        context,
+        options: harbor,
+        keepOriginal,
+        time: this.#time,
+        heard: heardHarbor,
+      });
+  }
+
+  /** Whether lines of Harbor’s audit log are told from others. */
+  get detectsHarbor(): boolean {
+    return this.#harbor !== undefined;
+  }
+
+  /** Whether a message is a line of Harbor’s audit log, and all of one. Only lines that come from it directly count. */
+  kindOf(source: Source, start: number, end: number): 'whole' | 'partial' | 'other' {
+    const header = this.#header;
+    parseSyslog(source, start, end, header);
+    const harbor = this.#harbor;
+    if (harbor?.mayBe(source.bytes, header) !== true || header.format !== RFC_3339) return 'other';
+    const operatorStart = harbor.operatorOf(source, header, start, end);
+    if (operatorStart < 0) return 'other';
+    return harbor.parse(source, header, operatorStart, end) === 'parsed' ? 'whole' : 'partial';
   }
 
   /** What is the same in all records of one sender. */
@@ -77,34 +109,92 @@ export class SyslogRecords {
     return peer;
   }
 
-  /** Records the message that stands from `start` up to `end`. */
-  write(source: Source, start: number, end: number, peer: json.Peer, marks: FrameMarks): void {
-    const { counters } = this.#context;
-    counters.records++;
-    counters.bytes += end - start;
+  /** Records the message that stands from `start` up to `end`. Returns false, and records nothing, for what the caller holds. */
+  write(
+    source: Source,
+    start: number,
+    end: number,
+    peer: json.Peer,
+    marks: FrameMarks,
+    frame: FrameContext = ALONE,
+  ): boolean {
     const header = this.#header;
+    let otherFlags = 0;
     if (marks.part > 1) {
       asText(header, start);
     } else {
       const plain = marks.part === 0 && marks.totalBytes === 0 && !marks.cut && !this.#keepOriginal;
-      const known = plain && this.#cache.isWorthALook() ? this.#findKnown(source, start, end) : undefined;
-      if (known !== undefined) {
+      const known =
+        plain && frame.otherFlags === 0 && this.#cache.isWorthALook() ? this.#findKnown(source, start, end) : undefined;
+      if (known !== undefined && !this.#isHarbors(known, source, end)) {
         this.#writeKnown(source, start, end, peer, known);
-        return;
+        return true;
       }
       parseSyslog(source, start, end, header);
+      otherFlags = frame.otherFlags;
+      if (this.#harbor?.mayBe(source.bytes, header) === true) {
+        const outcome = this.#writeHarbor(this.#harbor, source, start, end, peer, marks, frame);
+        if (outcome !== undefined) return outcome;
+      }
     }
-    this.#writeParsed(source, start, end, peer, marks);
+    this.#writeParsed(source, start, end, peer, marks, otherFlags);
+    return true;
   }
 
-  #writeParsed(source: Source, start: number, end: number, peer: json.Peer, marks: FrameMarks): void {
-    const { recorder } = this.#context;
+  /** Whether a line with a known header is one for the slower path: the program is Harbor’s, and the message looks so too. */
+  #isHarbors(known: CachedHeader, source: Source, end: number): boolean {
+    const harbor = this.#harbor;
+    if (harbor === undefined || !(known.audit || harbor.detectsAlways)) return false;
+    return harbor.operatorOf(source, this.#header, this.#header.messageStart, end) >= 0;
+  }
+
+  /** True where the line was recorded, false where its rest is to be waited for, undefined where it is none of Harbor’s. */
+  #writeHarbor(
+    harbor: HarborRecords,
+    source: Source,
+    start: number,
+    end: number,
+    peer: json.Peer,
+    marks: FrameMarks,
+    frame: FrameContext,
+  ): boolean | undefined {
     const header = this.#header;
-    let flags = this.#resolveTime(header, marks);
+    const operatorStart = marks.part > 0 ? -1 : harbor.operatorOf(source, header, start, end);
+    if (operatorStart < 0) return undefined;
+    const direct = header.format === RFC_3339;
+    const outcome = harbor.parse(source, header, operatorStart, end);
+    if (direct && (frame.hold === 'all' || (frame.hold === 'partial' && outcome !== 'parsed'))) return false;
+    if (outcome === 'incomplete') return undefined;
+    this.#count(end - start);
+    harbor.write(source, start, end, header, peer, marks, direct ? frame.harborFlags : 0);
+    return true;
+  }
+
+  #count(bytes: number): void {
+    const { counters } = this.#context;
+    counters.records++;
+    counters.bytes += bytes;
+  }
+
+  #writeParsed(
+    source: Source,
+    start: number,
+    end: number,
+    peer: json.Peer,
+    marks: FrameMarks,
+    otherFlags: number,
+  ): void {
+    const { recorder, counters } = this.#context;
+    this.#count(end - start);
+    const header = this.#header;
+    this.#epochMs = this.#time.resolve(header);
+    let flags = flagsOf(header, marks) | otherFlags;
     const writer = recorder.open(this.#dataset, end - start);
     writer.lossy = false;
     if (this.#keepOriginal || !header.canonical) writeOriginal(writer, source, start, end);
-    this.#writeTime(writer, source, header);
+    this.#time.writeZone(writer, source, header);
+    writer.raw(json.TIMESTAMP);
+    this.#time.writeText(writer, source, header);
     const afterTime = writer.position;
     writeHostAndLog(writer, source, header);
     if (
@@ -117,7 +207,7 @@ export class SyslogRecords {
 
     if (writer.lossy) flags |= json.FLAG_INVALID_UTF8;
     if (flags === 0 && !header.byteOrderMark && marks.totalBytes === 0) writer.raw(peer.closed[header.format]!);
-    else this.#writeMarks(writer, source, start, end, peer, flags, marks);
+    else writeMarks({ writer, header, peer, counters }, source, start, end, flags, marks);
     if (header.hostEnd > header.hostStart) recorder.stream('host', source, header.hostStart, header.hostEnd);
     recorder.stream('source', peer.address, 0, peer.address.bytes.length);
     recorder.close(this.#epochMs);
@@ -170,9 +260,9 @@ export class SyslogRecords {
       header.clear(at);
       const plain = readLineTime(source, at, end, header) === at + LOCAL_TIME_LENGTH && header.canonical;
       if (!plain || header.time !== TIME_LOCAL) return undefined;
-      const epochMs = this.#local.resolve(header, nowMs);
-      if (!(epochMs >= EPOCH_MS_MIN && epochMs <= EPOCH_MS_MAX)) return undefined;
-      this.#localTime.keep(source, at, nowMs, epochMs, this.#local.offsetMinutes);
+      const epochMs = this.#time.resolveLocal(header);
+      if (Number.isNaN(epochMs)) return undefined;
+      this.#localTime.keep(source, at, nowMs, epochMs, this.#time.offsetMinutes);
     }
     this.#epochMs = this.#localTime.epochMs;
     header.messageStart = keyStart + known.key.bytes.length;
@@ -180,7 +270,8 @@ export class SyslogRecords {
   }
 
   #writeKnown(source: Source, start: number, end: number, peer: json.Peer, known: CachedHeader): void {
-    const { recorder } = this.#context;
+    const { recorder, counters } = this.#context;
+    this.#count(end - start);
     const header = this.#header;
     const writer = recorder.open(this.#dataset, end - start);
     writer.lossy = false;
@@ -195,7 +286,7 @@ export class SyslogRecords {
     if (writer.lossy) {
       header.format = known.format;
       header.byteOrderMark = false;
-      this.#writeMarks(writer, source, start, end, peer, json.FLAG_INVALID_UTF8, WHOLE);
+      writeMarks({ writer, header, peer, counters }, source, start, end, json.FLAG_INVALID_UTF8, WHOLE);
     } else {
       writer.raw(peer.closed[known.format]!);
     }
@@ -213,111 +304,10 @@ export class SyslogRecords {
       json: written,
       hostStart: header.hostStart - start,
       hostEnd: header.hostEnd - start,
+      audit: isAuditProgram(source.bytes, header.appStart, header.appEnd),
     });
   }
-
-  /** Finds the moment of the record, and its flags so far. */
-  #resolveTime(header: SyslogHeader, marks: FrameMarks): number {
-    let flags = 0;
-    if (header.time === TIME_LOCAL) {
-      const { nowMs } = this.#context.recorder;
-      const ms = this.#local.resolve(header, nowMs);
-      if (ms >= EPOCH_MS_MIN && ms <= EPOCH_MS_MAX) {
-        header.epochMs = ms;
-      } else {
-        header.time = TIME_INVALID;
-        header.canonical = false;
-      }
-    }
-    if (header.time >= TIME_ABSOLUTE) {
-      this.#epochMs = header.epochMs;
-    } else {
-      this.#epochMs = this.#context.recorder.nowMs;
-      if (header.time === TIME_INVALID) flags |= json.FLAG_TIME_INVALID;
-      else if (header.unparsed) flags |= json.FLAG_UNPARSED;
-      else if (marks.part <= 1) flags |= json.FLAG_TIME_MISSING;
-    }
-    if (header.priorityInvalid) flags |= json.FLAG_PRIORITY_INVALID;
-    if (marks.part > 0) flags |= json.FLAG_SPLIT;
-    if (marks.cut) flags |= json.FLAG_CUT;
-    return flags;
-  }
-
-  #writeTime(writer: LineWriter, source: Source, header: SyslogHeader): void {
-    if (header.time === TIME_ABSOLUTE && header.zulu) {
-      writer.raw(json.TIMESTAMP);
-      writer.copy(source, header.timeStart, header.timeEnd);
-      return;
-    }
-    if (header.time <= TIME_INVALID) {
-      writer.raw(json.TIMESTAMP);
-      writer.raw(this.#context.recorder.nowText);
-      return;
-    }
-    const scratch = this.#scratch;
-    if (header.time === TIME_LOCAL) {
-      if (this.#local.offsetMinutes !== 0) {
-        writer.raw(json.TIME_ZONE_FIRST);
-        writer.raw(fragment(offsetText(this.#local.offsetMinutes)));
-        writer.raw(json.QUOTE);
-      }
-    } else if (hasNumericOffset(source, header)) {
-      writer.raw(json.TIME_ZONE_FIRST);
-      writer.copy(source, header.timeEnd - 6, header.timeEnd);
-      writer.raw(json.QUOTE);
-    }
-    writer.raw(json.TIMESTAMP);
-    writeIsoTime(scratch.bytes, 0, header.epochMs);
-    writer.copy(scratch, 0, SECONDS_LENGTH);
-    if (header.fractionEnd > header.fractionStart) {
-      writer.byte(0x2e);
-      writer.copy(source, header.fractionStart, header.fractionEnd);
-    }
-    writer.byte(0x5a);
-  }
-
-  /** The end of a record about which something is odd. */
-  #writeMarks(
-    writer: LineWriter,
-    source: Source,
-    start: number,
-    end: number,
-    peer: json.Peer,
-    flags: number,
-    marks: FrameMarks,
-  ): void {
-    const header = this.#header;
-    writer.raw(peer.open[header.format]!);
-    if (flags !== 0) {
-      writer.raw(json.FLAG_FRAGMENTS[flags]!);
-      for (let i = 0; i < json.FLAGS.length; i++)
-        if ((flags & (1 << i)) !== 0) this.#context.counters.flagged(json.FLAGS[i]!);
-    }
-    if (header.byteOrderMark) writer.raw(json.BYTE_ORDER_MARK);
-    if (marks.part > 0) {
-      writer.raw(json.PART);
-      writer.integer(marks.part);
-      if (marks.totalBytes > 0) {
-        writer.raw(json.PART_TOTAL_BYTES);
-        writer.integer(marks.totalBytes);
-      }
-      writer.raw(json.CLOSE);
-    } else if (marks.totalBytes > 0) {
-      writer.raw(json.PART_TOTAL_BYTES_ONLY);
-      writer.integer(marks.totalBytes);
-      writer.raw(json.CLOSE);
-    }
-    if (writer.lossy) {
-      writer.raw(json.ORIGINAL_BASE64);
-      writeBase64(writer, source, start, end);
-      writer.byte(0x22);
-    }
-    writer.raw(json.CLOSE);
-  }
 }
-
-/** `2026-11-22T05:20:10`. */
-const SECONDS_LENGTH = 19;
 
 /** The shortest line behind its priority that is worth looking up: a time, a header and a message. */
 const SHORTEST_KNOWN = 40;
@@ -337,9 +327,4 @@ function asText(header: SyslogHeader, start: number): void {
   header.clear(start);
   header.priority = -1;
   header.priorityInvalid = false;
-}
-
-function hasNumericOffset(source: Source, header: SyslogHeader): boolean {
-  const last = source.bytes[header.timeEnd - 1]!;
-  return last !== 0x5a && last !== 0x7a;
 }

@@ -111,6 +111,11 @@ export class SyslogStreamInput implements Input {
     for (const session of this.#unfinished) {
       // A sender that we make wait cannot be late.
       if (session.socket.isPaused()) session.unfinishedSinceMs = nowMs;
+      session.settle(nowMs);
+      if (!session.owed) {
+        if (!session.unfinished) this.#unfinished.delete(session);
+        continue;
+      }
       if (nowMs - session.unfinishedSinceMs < this.#options.frame_timeout_ms) continue;
       this.#unfinished.delete(session);
       session.end();

@@ -9,7 +9,8 @@ import { sourceOf } from '../../record/line-writer.ts';
 import type { Peer } from './fragments.ts';
 import { readKernelDrops } from './kernel-drops.ts';
 import type { SyslogOptions } from './options.ts';
-import { WHOLE, type SyslogRecords } from './record.ts';
+import type { SyslogRecords } from './record.ts';
+import { WHOLE } from './write-marks.ts';
 
 /** No datagram is longer (RFC 768: 16 bits of length). */
 const DATAGRAM_BYTES_MAX = 65_536;

@@ -41,10 +41,14 @@ export function decodeMembers(encoded: Uint8Array): Member[] {
   }));
 }
 
-/** The link after a merged batch: the links of its members, one after the other. Throws where they do not fit the lines. */
+/**
+ * The link after a merged batch: the links of its members, one after the other, each told to `onLink` with the place that it stands before.
+ * Throws where they do not fit the lines.
+ */
 export function linkThroughMembers(
   previous: Uint8Array,
   batch: { firstSeq: number; records: number; lines: Uint8Array; members: readonly Member[] },
+  onLink: (seq: number, link: Buffer) => void = () => {},
 ): Buffer {
   let link: Buffer = Buffer.from(previous);
   let seq = batch.firstSeq;
@@ -54,6 +58,7 @@ export function linkThroughMembers(
     link = nextLink(link, { firstSeq: seq, records: member.records, hash });
     seq += member.records;
     at += member.bytes;
+    onLink(seq, link);
   }
   if (seq !== batch.firstSeq + batch.records || at !== batch.lines.length)
     throw new Error('the members of a merged batch do not add up to it');

@@ -1,16 +1,19 @@
 import { RelayError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
-import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
-import type {
-  Cursor,
-  DeadLetter,
-  Journal,
-  JournalEvents,
-  JournalIdentity,
-  JournalLimits,
-  JournalStats,
-  Progress,
+import { Thread, wireError } from '../../io/thread.ts';
+import { endSeq, type Batch, type BuiltBatch, type StreamName } from '../../record/batch.ts';
+import {
+  isInternalCursor,
+  type Cursor,
+  type DeadLetter,
+  type JournalEvents,
+  type JournalIdentity,
+  type JournalLimits,
+  type JournalStats,
+  type Progress,
+  type PurgeableJournal,
 } from '../journal.ts';
+import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type {
   DamagedRange,
   FromWriter,
@@ -24,10 +27,11 @@ import type {
 } from './messages.ts';
 import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
+import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
 import { ReadAhead, type Found } from './read-ahead.ts';
 import { Recent } from './recent.ts';
 import { WireBatches } from './wire-batches.ts';
-import { startWorker, Thread, wireError } from './thread.ts';
+import { startWorker } from './start-worker.ts';
 
 /** Memory for the batches committed last. */
 const RECENT_BYTES_MAX = 32 * 1_048_576;
@@ -46,8 +50,9 @@ interface Appending {
  * The journal on SQLite, as the main thread sees it: the writing connection is in one thread, the reading one in another, started when it
  * is first needed.
  */
-export class SqliteJournal implements Journal {
+export class SqliteJournal implements PurgeableJournal {
   readonly identity: JournalIdentity;
+  readonly retention: SqliteRetention;
   readonly #directory: string;
   readonly #writer: Thread<WriterCalls>;
   readonly #events: JournalEvents;
@@ -65,8 +70,14 @@ export class SqliteJournal implements Journal {
   #nextSeq: number;
   #closed = false;
 
-  private constructor(directory: string, writer: Thread<WriterCalls>, ready: WriterReady, events: JournalEvents) {
+  private constructor(options: WriterOptions, writer: Thread<WriterCalls>, ready: WriterReady, events: JournalEvents) {
+    const { directory, compressionLevel } = options;
     this.#directory = directory;
+    this.retention = new SqliteRetention(
+      // The call's own types are tied to its name; through the thread they are not.
+      ((method, ...args) => this.#callWriter('retention', method, args)) as AskWriter,
+      () => startPurger({ directory, compressionLevel }),
+    );
     this.#writer = writer;
     this.#events = events;
     this.#nextSeq = ready.nextSeq;
@@ -93,7 +104,7 @@ export class SqliteJournal implements Journal {
       await thread.worker.terminate();
       throw error;
     });
-    return new SqliteJournal(options.directory, thread, ready, events);
+    return new SqliteJournal(options, thread, ready, events);
   }
 
   get nextSeq(): number {
@@ -104,6 +115,10 @@ export class SqliteJournal implements Journal {
     if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
     this.#post({ kind: 'append', progress: this.#takeProgress(), batch: this.#toWire.of(batch) });
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
+  }
+
+  passOver(fromSeq: number, datasets: readonly string[]): number {
+    return this.#recent.passOver(fromSeq, datasets);
   }
 
   async read(fromSeq: number): Promise<Batch | undefined> {
@@ -121,6 +136,17 @@ export class SqliteJournal implements Journal {
     return this.#give(first);
   }
 
+  async readOne(seq: number): Promise<Batch | undefined> {
+    const thread = this.#readingThread();
+    const borrower = this.#borrower;
+    const [found] = await thread.call('read', seq, seq + 1, 1);
+    return found === undefined ? undefined : this.#give(borrowed(found, thread, borrower));
+  }
+
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]> {
+    return this.#ask((reader) => reader.call('streamPlaces', stream, fromSeq, endSeq, limit));
+  }
+
   onCommit(listener: (endSeq: number) => void): () => void {
     this.#commitListeners.add(listener);
     return () => this.#commitListeners.delete(listener);
@@ -128,7 +154,7 @@ export class SqliteJournal implements Journal {
 
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
     await this.#callWriter('openCursor', endpoint, startAt);
-    const cursor = (await this.cursors()).find((candidate) => candidate.endpoint === endpoint);
+    const cursor = (await this.#allCursors()).find((candidate) => candidate.endpoint === endpoint);
     if (cursor === undefined) throw new Error(`the cursor of ${endpoint} was made and is not there`);
     return cursor;
   }
@@ -154,6 +180,10 @@ export class SqliteJournal implements Journal {
   }
 
   async cursors(): Promise<Cursor[]> {
+    return (await this.#allCursors()).filter((cursor) => !isInternalCursor(cursor));
+  }
+
+  async #allCursors(): Promise<Cursor[]> {
     // Most relays start with nothing to be read again: they do without the other thread and its memory until somebody asks.
     if (this.#reader === undefined) {
       // Where it meets damage, the way of the reading thread has it repaired.
@@ -177,6 +207,26 @@ export class SqliteJournal implements Journal {
     return this.#callWriter('receipts');
   }
 
+  jobs(query: JobQuery): Promise<StoredJob[]> {
+    return this.#ask((reader) => reader.call('jobs', query));
+  }
+
+  job(key: JobKey): Promise<JobWithParts | undefined> {
+    return this.#ask((reader) => reader.call('job', key));
+  }
+
+  jobCheckpoint(key: JobKey): Promise<JobCheckpoint | undefined> {
+    return this.#ask((reader) => reader.call('jobCheckpoint', key));
+  }
+
+  pageCheckpoint(query: PageQuery): Promise<JobCheckpoint | undefined> {
+    return this.#ask((reader) => reader.call('pageCheckpoint', query));
+  }
+
+  runCheckpoints(): Promise<RunCheckpoints> {
+    return this.#callWriter('runCheckpoints');
+  }
+
   stats(): Promise<JournalStats> {
     return this.#ask((reader) => reader.call('stats'));
   }
@@ -189,6 +239,7 @@ export class SqliteJournal implements Journal {
     if (this.#closed) return;
     this.#closed = true;
     await this.#reader?.call('close').catch(() => undefined);
+    await this.retention.rest();
     try {
       await this.#callWriter('close');
     } finally {
@@ -293,6 +344,7 @@ export class SqliteJournal implements Journal {
       case 'salvaged':
         // It still has the damaged files open.
         this.#endReader();
+        void this.retention.rest();
         this.#events.salvaged(message.report);
         return;
       case 'inconsistent':
@@ -309,11 +361,12 @@ export class SqliteJournal implements Journal {
 /** What the reading thread sent, as those take it who deliver it. */
 function borrowed(item: SentRead, thread: Thread<ReaderThreadCalls>, borrower: Borrower): Found {
   if (item.kind === 'damaged') return item;
-  const { lent, firstSeq, records, datasets, receivedFirstMs, receivedLastMs } = item;
+  const { lent, firstSeq, records, absent, datasets, receivedFirstMs, receivedLastMs } = item;
   let held = true;
   return {
     firstSeq,
     records,
+    ...(absent === 0 ? {} : { absent }),
     datasets,
     receivedFirstMs,
     receivedLastMs,

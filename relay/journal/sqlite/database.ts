@@ -75,6 +75,16 @@ export function openForReading(directory: string): Sqlite {
   return database;
 }
 
+/** Opens the journal beside its writer, for reading and for folding in its write-ahead log. Writes nothing of its own. */
+export function openBeside(directory: string): Sqlite {
+  const database = new Database(join(directory, JOURNAL_FILE), { fileMustExist: true });
+  database.pragma('busy_timeout = 5000');
+  database.pragma('synchronous = FULL');
+  database.pragma('cell_size_check = ON');
+  database.pragma(`cache_size = -${CACHE_KIB}`);
+  return database;
+}
+
 function migrate(database: Sqlite): void {
   const version = Number(database.pragma('user_version', { simple: true }));
   if (version > MIGRATIONS.length) {

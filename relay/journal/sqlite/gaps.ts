@@ -45,6 +45,7 @@ export class Gaps {
   readonly #placesTaken: Statement;
   readonly #deleteBatch: Statement;
   readonly #deleteStreams: Statement;
+  readonly #deleteAbsent: Statement;
   readonly #between: Statement;
 
   constructor(database: Sqlite, clock: Clock) {
@@ -72,6 +73,7 @@ export class Gaps {
       `DELETE FROM batch_stream WHERE first_seq = @seq AND stream_id IN
          (SELECT id FROM stream WHERE name IN (SELECT value FROM batch, json_each(batch.streams) WHERE batch.first_seq = @seq))`,
     );
+    this.#deleteAbsent = database.prepare('DELETE FROM batch_absent WHERE first_seq = ?');
     this.#between = database
       .prepare(
         `SELECT coalesce(sum(min(first_seq + records, @to) - max(first_seq, @from)), 0) FROM gap
@@ -84,6 +86,7 @@ export class Gaps {
   remove(batch: GoneBatch, reason: GapReason): void {
     this.#mark(batch, reason);
     this.#deleteStreams.run({ seq: batch.first_seq });
+    this.#deleteAbsent.run(batch.first_seq);
     this.#deleteBatch.run(batch.first_seq);
   }
 
@@ -100,9 +103,18 @@ export class Gaps {
     return missing;
   }
 
+  /** The chain's value before a place. */
+  linkBefore(firstSeq: number): Buffer {
+    const batch = this.#lastBatch.get(firstSeq) as { first_seq: number; records: number; link: Buffer } | undefined;
+    const gap = this.#lastGap.get(firstSeq) as GapRow | undefined;
+    const neighbours = [
+      ...(batch === undefined ? [] : [{ end: batch.first_seq + batch.records, link: batch.link }]),
+      ...(gap === undefined ? [] : [{ end: gap.first_seq + gap.records, link: gap.chain_after }]),
+    ];
+    return neighbours.find(({ end }) => end === firstSeq)?.link ?? CHAIN_START;
+  }
+
   #mark(gone: GoneBatch, reason: GapReason): void {
-    const batch = this.#lastBatch.get(gone.first_seq) as
-      { first_seq: number; records: number; link: Buffer } | undefined;
     const gap = this.#lastGap.get(gone.first_seq) as GapRow | undefined;
     const nowMs = this.#clock.nowMs();
     // Neighbouring gaps for one reason become one, so that this table stays small however much goes.
@@ -112,17 +124,13 @@ export class Gaps {
       this.#write({ ...gap, records, line_bytes: lineBytes, at_ms: nowMs, chain_after: gone.chain_hash });
       return;
     }
-    const neighbours = [
-      ...(batch === undefined ? [] : [{ end: batch.first_seq + batch.records, link: batch.link }]),
-      ...(gap === undefined ? [] : [{ end: gap.first_seq + gap.records, link: gap.chain_after }]),
-    ];
     this.#write({
       first_seq: gone.first_seq,
       records: gone.records,
       line_bytes: gone.line_bytes,
       reason,
       at_ms: nowMs,
-      chain_before: neighbours.find(({ end }) => end === gone.first_seq)?.link ?? CHAIN_START,
+      chain_before: this.linkBefore(gone.first_seq),
       chain_after: gone.chain_hash,
     });
   }

@@ -36,6 +36,11 @@ export function takeIdentity(
   return { ...identity, nextSeqBefore: beside?.nextSeq ?? 1 };
 }
 
+/** How far the journal had come when that was last written beside it; 1 where nothing tells. */
+export function rememberedEnd(directory: string): number {
+  return readFile(directory)?.nextSeq ?? 1;
+}
+
 export function keepIdentity(directory: string, database: Sqlite, identity: Kept): void {
   database.prepare("INSERT OR REPLACE INTO setting (name, value) VALUES ('identity', ?)").run(JSON.stringify(identity));
   writeFile(directory, identity);

@@ -1,6 +1,18 @@
+import type { WireError } from '../../io/thread.ts';
 import type { LentMemory } from './lent-memory.ts';
+import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalLimits, JournalStats, Progress } from '../journal.ts';
+import type {
+  JobCheckpoint,
+  PageQuery,
+  JobKey,
+  JobQuery,
+  JobWithParts,
+  RunChanges,
+  RunCheckpoints,
+  StoredJob,
+} from '../runs.ts';
 
 /** What passes between the main thread and the journal's threads. Batches pass as shared memory: nothing is copied. */
 
@@ -20,6 +32,7 @@ export interface WireBatch {
   readonly streamsCut: boolean;
   readonly transient: boolean;
   readonly receipts: readonly string[];
+  readonly changes: readonly RunChanges[];
   readonly continues: boolean;
 }
 
@@ -42,6 +55,12 @@ export interface WriterCalls {
   /** Looks whether what the reader says of damage is so, and begins a fresh file if it is. True where it did. */
   repair(): boolean;
   receipts(): string[];
+  /** Retention's own calls, each in one transaction, with how long it kept others from writing. */
+  retention<Name extends keyof PurgeDeskCalls>(
+    method: Name,
+    args: Parameters<PurgeDeskCalls[Name]>,
+  ): { readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number };
+  runCheckpoints(): RunCheckpoints;
   settle(): void;
   close(): void;
 }
@@ -97,11 +116,6 @@ export interface SalvageReport {
   readonly recordsLost: number;
 }
 
-export interface WireError {
-  readonly code: string;
-  readonly message: string;
-}
-
 export type FromWriter =
   | { readonly kind: 'ready'; readonly ready: WriterReady }
   | { readonly kind: 'failed'; readonly error: WireError }
@@ -119,6 +133,12 @@ export interface ReaderCalls {
   cursors(): Cursor[];
   deadLetters(endpoint: string, limit: number): DeadLetter[];
   stats(): JournalStats;
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[];
+  jobs(query: JobQuery): StoredJob[];
+  job(key: JobKey): JobWithParts | undefined;
+  jobCheckpoint(key: JobKey): JobCheckpoint | undefined;
+  pageCheckpoint(query: PageQuery): JobCheckpoint | undefined;
+  runCheckpoints(): RunCheckpoints;
   close(): void;
 }
 
@@ -127,6 +147,8 @@ export type WireRead =
       readonly kind: 'batch';
       readonly firstSeq: number;
       readonly records: number;
+      /** Places whose record was purged: their lines are empty. */
+      readonly absent: number;
       readonly lines: Uint8Array<ArrayBuffer>;
       readonly datasets: Readonly<Record<string, number>>;
       readonly receivedFirstMs: number;

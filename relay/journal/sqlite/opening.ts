@@ -32,7 +32,7 @@ export function openOrSalvage(options: WriterOptions, clock: Clock): Opened {
     database = openForWriting(options.directory, options.sync);
     // What every start reads must be readable.
     new Store(database, { clock, ...options }).forgetReceipts();
-    for (const table of ['setting', 'receipt']) database.prepare(`SELECT * FROM ${table}`).all();
+    for (const table of ['setting', 'receipt', 'hold']) database.prepare(`SELECT * FROM ${table}`).all();
     if (!endsAgree(database)) throw new DamagedFile('the table of batches and its index end at different places');
     return { database, salvage: undefined };
   } catch (error) {

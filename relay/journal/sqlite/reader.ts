@@ -1,13 +1,18 @@
 import { statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../errors.ts';
+import type { StreamName } from '../../record/batch.ts';
 import type { Cursor, DeadLetter, JournalStats } from '../journal.ts';
+import { Absent } from './absent.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
 import { JOURNAL_FILE, isDamage, openForReading, type Sqlite, type Statement } from './database.ts';
 import { holes, type Place } from './gaps.ts';
 import { readHead } from './head.ts';
+import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
-import { Joining, wireBatch } from './wire-batch.ts';
+import { RunReader } from './run-tables.ts';
+import { StreamPlaces } from './stream-places.ts';
+import { Joining, wireBatch, type ReadRow } from './wire-batch.ts';
 
 const SMALL_BYTES = 32_768;
 /** Neighbouring small batches are handed over as one of about this size. */
@@ -20,17 +25,22 @@ export class Reader implements ReaderCalls {
   readonly #before: Statement;
   readonly #from: Statement;
   readonly #gaps: Statement;
+  readonly #runs: RunReader;
+  readonly #streamPlaces: StreamPlaces;
   /** Of the row decoded last. */
   #lines: Buffer = Buffer.alloc(0);
 
   constructor(directory: string) {
     this.#directory = directory;
     this.#database = openForReading(directory);
+    this.#runs = new RunReader(this.#database);
+    this.#streamPlaces = new StreamPlaces(this.#database);
     this.#before = this.#database
       .prepare('SELECT first_seq FROM batch NOT INDEXED WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1')
       .pluck();
     this.#from = this.#database.prepare(
-      `SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq >= ? AND first_seq < ? ORDER BY first_seq`,
+      `SELECT ${BATCH_COLUMNS}, coalesce((SELECT a.records FROM batch_absent a WHERE a.first_seq = batch.first_seq), 0) AS absent
+       FROM batch NOT INDEXED WHERE first_seq >= ? AND first_seq < ? ORDER BY first_seq`,
     );
     this.#gaps = this.#database.prepare(
       'SELECT first_seq, records FROM gap WHERE first_seq < @to AND first_seq + records > @from ORDER BY first_seq',
@@ -53,7 +63,7 @@ export class Reader implements ReaderCalls {
     };
     try {
       const start = Number(this.#before.get(fromSeq) ?? fromSeq);
-      for (const row of this.#from.iterate(start, endSeq) as IterableIterator<BatchRow>) {
+      for (const row of this.#from.iterate(start, endSeq) as IterableIterator<ReadRow>) {
         // The batch before the place may end before it, too.
         if (row.first_seq < fromSeq && row.first_seq + row.records <= fromSeq) continue;
         const damage = (row.first_seq > seq && this.#unexplained(seq, row.first_seq)) || this.#decode(row);
@@ -112,6 +122,7 @@ export class Reader implements ReaderCalls {
          min(received_first_ms) AS oldest
        FROM batch INDEXED BY batch_summary WHERE first_seq >= @start AND first_seq + records > @seq`,
     );
+    const absent = new Absent(this.#database);
     const gone = this.#database.prepare(
       `SELECT reason = 'purge' AS purged, sum(first_seq + records - max(first_seq, @seq)) AS records FROM gap
        WHERE first_seq + records > @seq GROUP BY 1`,
@@ -122,6 +133,7 @@ export class Reader implements ReaderCalls {
       const backlog = waiting.get({ seq, start }) as { records: number; bytes: number; oldest: number | null };
       // What went in front of the cursor is counted as gone now, though the cursor passes it later.
       const ahead = gone.all({ seq }) as { purged: number; records: number }[];
+      const absentRecords = absent.from(seq, start);
       const aheadOf = (purged: number): number => ahead.find((gap) => gap.purged === purged)?.records ?? 0;
       return {
         endpoint: row.endpoint,
@@ -131,8 +143,8 @@ export class Reader implements ReaderCalls {
         filtered: row['filtered']!,
         deadLettered: row['dead_lettered']!,
         dropped: row['dropped']! + aheadOf(0),
-        purged: row['purged']! + aheadOf(1),
-        backlogRecords: backlog.records,
+        purged: row['purged']! + aheadOf(1) + absentRecords,
+        backlogRecords: backlog.records - absentRecords,
         backlogBytes: backlog.bytes,
         oldestReceivedMs: backlog.oldest ?? undefined,
       };
@@ -157,12 +169,14 @@ export class Reader implements ReaderCalls {
       .get() as { batches: number; records: number; lineBytes: number; firstSeq: number | null; oldest: number | null };
     const head = this.head();
     const gone = this.#database.prepare('SELECT coalesce(sum(records), 0) FROM gap WHERE reason = ?').pluck();
+    const absent = this.#database.prepare('SELECT coalesce(sum(records), 0) FROM batch_absent').pluck();
     const disk = statfsSync(this.#directory);
     return {
       firstSeq: sums.firstSeq ?? head.nextSeq,
       nextSeq: head.nextSeq,
       batches: sums.batches,
-      records: sums.records,
+      records: sums.records - Number(absent.get()),
+      purgedRecords: Number(gone.get('purge')) + Number(absent.get()),
       recordBytes: sums.lineBytes,
       fileBytes: this.#size('') + this.#size('-wal'),
       freeBytes: disk.bavail * disk.bsize,
@@ -171,6 +185,30 @@ export class Reader implements ReaderCalls {
       oldestReceivedMs: sums.oldest ?? undefined,
       chainHead: head.link.toString('hex'),
     };
+  }
+
+  streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): number[] {
+    return this.#streamPlaces.find(stream, fromSeq, endSeq, limit);
+  }
+
+  jobs(query: JobQuery): StoredJob[] {
+    return this.#runs.jobs(query);
+  }
+
+  job(key: JobKey): JobWithParts | undefined {
+    return this.consistently(() => this.#runs.job(key));
+  }
+
+  jobCheckpoint(key: JobKey): JobCheckpoint | undefined {
+    return this.consistently(() => this.#runs.checkpoint(key));
+  }
+
+  pageCheckpoint(query: PageQuery): JobCheckpoint | undefined {
+    return this.consistently(() => this.#runs.checkpointOfPage(query));
+  }
+
+  runCheckpoints(): RunCheckpoints {
+    return this.consistently(() => this.#runs.checkpoints());
   }
 
   /** Runs `read` within one transaction: all that it reads is of one moment. */

@@ -36,6 +36,17 @@ export class Recent {
     if (evicted > 0) this.#batches = this.#batches.slice(evicted);
   }
 
+  /** The first place from `fromSeq` on that is in a batch with a record of these datasets, or in none that is here. */
+  passOver(fromSeq: number, datasets: readonly string[]): number {
+    let seq = fromSeq;
+    for (let at = this.#find(fromSeq); at >= 0 && at < this.#batches.length; at++) {
+      const batch = this.#batches[at]!;
+      if (datasets.some((dataset) => Object.hasOwn(batch.datasets, dataset))) break;
+      seq = endSeq(batch);
+    }
+    return seq;
+  }
+
   /** The batch that holds `fromSeq`, joined with small ones that follow; undefined where it is not here. */
   read(fromSeq: number): Batch | undefined {
     const at = this.#find(fromSeq);

@@ -4,6 +4,7 @@ import type { Clock } from '../../io/clock.ts';
 import type { JournalLimits } from '../journal.ts';
 import { JOURNAL_FILE, truncateWal, type Sqlite, type Statement } from './database.ts';
 import type { Gaps } from './gaps.ts';
+import type { Endangered, Guard } from './purge/guard.ts';
 
 /** Batches removed in one transaction, so that no writer waits long. */
 const BATCHES_PER_STEP = 32;
@@ -17,8 +18,10 @@ export interface Reclaimed {
   readonly owedRecords: number;
 }
 
-interface Candidate {
-  readonly first_seq: number;
+/** Batches looked at in one step for some that may go. */
+const LOOKS_PER_STEP = 4_096;
+
+interface Candidate extends Endangered {
   readonly records: number;
   readonly line_bytes: number;
   readonly payload_bytes: number;
@@ -27,12 +30,14 @@ interface Candidate {
 
 /**
  * Keeps the journal within its limits. `block` takes back only what every endpoint has; `drop_oldest` takes also what is still
- * owed. Batches of datasets that are not to be stored go as soon as every endpoint has them.
+ * owed. Batches of datasets that are not to be stored go as soon as every endpoint has them. What a hold is on stays in any case; what a
+ * retention rule still keeps, with `block`.
  */
 export class Reclaimer {
   readonly #directory: string;
   readonly #database: Sqlite;
   readonly #gaps: Gaps;
+  readonly #guard: Guard;
   readonly #clock: Clock;
   readonly #pageBytes: number;
   readonly #oldest: Statement;
@@ -40,19 +45,30 @@ export class Reclaimer {
   readonly #lowestCursor: Statement;
   #freeBytes = Number.POSITIVE_INFINITY;
   #freeReadMs = Number.NEGATIVE_INFINITY;
+  /** Transient batches before this place are held. */
+  #transientFrom = 0;
   limits: JournalLimits;
 
-  constructor(options: { directory: string; database: Sqlite; gaps: Gaps; clock: Clock; limits: JournalLimits }) {
+  constructor(options: {
+    directory: string;
+    database: Sqlite;
+    gaps: Gaps;
+    guard: Guard;
+    clock: Clock;
+    limits: JournalLimits;
+  }) {
     this.#directory = options.directory;
     this.#database = options.database;
     this.#gaps = options.gaps;
+    this.#guard = options.guard;
     this.#clock = options.clock;
     this.limits = options.limits;
     this.#pageBytes = Number(this.#database.pragma('page_size', { simple: true }));
-    const columns = 'first_seq, records, line_bytes, payload_bytes, chain_hash';
-    this.#oldest = this.#database.prepare(`SELECT ${columns} FROM batch ORDER BY first_seq LIMIT ?`);
+    const columns = `first_seq, records, line_bytes, payload_bytes, chain_hash, datasets,
+      received_first_ms, received_last_ms, event_first_ms, event_last_ms`;
+    this.#oldest = this.#database.prepare(`SELECT ${columns} FROM batch NOT INDEXED ORDER BY first_seq LIMIT ?`);
     this.#transient = this.#database.prepare(
-      `SELECT ${columns} FROM batch INDEXED BY batch_transient WHERE transient = 1 AND first_seq + records <= ?
+      `SELECT ${columns} FROM batch INDEXED BY batch_transient WHERE transient = 1 AND first_seq >= ? AND first_seq + records <= ?
        ORDER BY first_seq LIMIT ?`,
     );
     this.#lowestCursor = this.#database.prepare('SELECT min(seq) FROM cursor').pluck();
@@ -91,16 +107,29 @@ export class Reclaimer {
   /** Removes some of the oldest batches, as the policy allows. Undefined where there is nothing that may go. Within a transaction. */
   makeRoom(): Reclaimed | undefined {
     const lowest = this.#lowest();
-    const candidates = (this.#oldest.all(BATCHES_PER_STEP) as Candidate[]).filter(
-      (batch) => this.limits.whenFull === 'drop_oldest' || batch.first_seq + batch.records <= lowest,
-    );
+    const drops = this.limits.whenFull === 'drop_oldest';
+    const candidates: Candidate[] = [];
+    const looks = this.#guard.idle ? BATCHES_PER_STEP : LOOKS_PER_STEP;
+    for (const batch of this.#oldest.all(looks) as Candidate[]) {
+      if (candidates.length >= BATCHES_PER_STEP) break;
+      if (!drops && batch.first_seq + batch.records > lowest) break;
+      if (!this.#guard.holds(batch) && (drops || !this.#guard.stillKept(batch))) candidates.push(batch);
+    }
     return this.#remove(candidates, 'quota', lowest);
+  }
+
+  /** Looks again at what was found to be held. */
+  holdsChanged(): void {
+    this.#transientFrom = 0;
   }
 
   /** Removes batches that were kept only until every endpoint had them. Within a transaction. */
   removeTransient(): Reclaimed | undefined {
     const lowest = this.#lowest();
-    return this.#remove(this.#transient.all(lowest, BATCHES_PER_STEP) as Candidate[], 'transient', lowest);
+    const found = this.#transient.all(this.#transientFrom, lowest, BATCHES_PER_STEP) as Candidate[];
+    const free = found.filter((batch) => !this.#guard.holds(batch));
+    if (free.length < found.length) this.#transientFrom = found.at(-1)!.first_seq + 1;
+    return this.#remove(free, 'transient', lowest);
   }
 
   #remove(batches: readonly Candidate[], reason: 'quota' | 'transient', lowest: number): Reclaimed | undefined {

@@ -9,7 +9,25 @@ import { gapHash, type GapRow } from './gaps.ts';
 const PROBES_MAX = 64;
 /** Batches copied in one transaction. */
 const BATCHES_PER_STEP = 64;
-const TABLES = ['setting', 'cursor', 'dead_letter', 'stream', 'receipt', 'batch_stream', 'damaged'] as const;
+const TABLES = [
+  'setting',
+  'cursor',
+  'dead_letter',
+  'stream',
+  'receipt',
+  'batch_stream',
+  'damaged',
+  'job',
+  'step',
+  'page',
+  'worker_log',
+  'batch_absent',
+  'purge_run',
+  'purge_log',
+  'purge_item',
+  'certificate',
+  'hold',
+];
 
 interface Findings {
   recordsSaved: number;
@@ -38,7 +56,7 @@ export function salvage({ folder, into }: { folder: string; into: Sqlite }): Fin
   return findings;
 }
 
-function copyTable(from: Sqlite, into: Sqlite, table: (typeof TABLES)[number]): void {
+function copyTable(from: Sqlite, into: Sqlite, table: string): void {
   into.exec('BEGIN IMMEDIATE');
   try {
     const rows = from.prepare(`SELECT * FROM ${table}`).iterate() as IterableIterator<Record<string, unknown>>;

@@ -8,6 +8,7 @@ import type { Sqlite, Statement } from './database.ts';
 import type { HeldBatch } from './messages.ts';
 import { Gaps } from './gaps.ts';
 import { readHead } from './head.ts';
+import { RunWriter } from './run-tables.ts';
 import { TailMerger } from './tail-merger.ts';
 
 /** Batches of fewer bytes are hashed by their lines, so that they can be merged later without breaking the chain. */
@@ -35,6 +36,7 @@ export class Store {
   readonly #options: StoreOptions;
   readonly #merger: TailMerger;
   readonly #gaps: Gaps;
+  readonly #runs: RunWriter;
   readonly #streamIds = new Map<string, number>();
   /** Where the cursors stand, should the file turn out to be unreadable. */
   readonly #cursorSeqs = new Map<string, number>();
@@ -71,6 +73,7 @@ export class Store {
       'INSERT OR IGNORE INTO dead_letter (endpoint, seq, at_ms, code, reason, line) VALUES (?, ?, ?, ?, ?, ?)',
     );
     this.#gaps = new Gaps(database, options.clock);
+    this.#runs = new RunWriter(database);
     this.#merger = new TailMerger(database, options.compressionLevel, (firstSeq, streams) =>
       this.#indexStreams(firstSeq, streams),
     );
@@ -107,6 +110,7 @@ export class Store {
       link = this.#insert(batch, link);
       seq += batch.records;
       for (const key of batch.receipts) this.#insertReceipt.run(key, this.#options.clock.nowMs());
+      for (const changes of batch.changes) this.#runs.write(changes);
     }
     this.#nextSeq = seq;
     this.#chainHead = link;
@@ -167,7 +171,8 @@ export class Store {
     const cursor = this.#selectCursor.get(endpoint) as { seq: number } | undefined;
     if (cursor === undefined) return undefined;
     const skipped = progress.fromSeq - cursor.seq;
-    const taken = progress.delivered + progress.filtered + progress.refused.length;
+    const absent = progress.purged ?? 0;
+    const taken = progress.delivered + progress.filtered + progress.refused.length + absent;
     if (skipped < 0 || progress.toSeq - progress.fromSeq !== taken)
       return `${taken} records taken from ${progress.fromSeq} to ${progress.toSeq}, the cursor stands at ${cursor.seq}`;
     const purged = skipped === 0 ? 0 : this.#gaps.recordsBetween(cursor.seq, progress.fromSeq, 'purge');
@@ -180,7 +185,7 @@ export class Store {
       progress.filtered,
       progress.refused.length,
       skipped - purged,
-      purged,
+      purged + absent,
       endpoint,
     );
     this.#cursorSeqs.set(endpoint, progress.toSeq);

@@ -137,6 +137,7 @@ export class TailMerger {
     const rows = this.#select.all(first, run.at(-1)!.firstSeq) as BatchRow[];
     // A purge or the quota may have taken some of them meanwhile; then the rest stays as it is.
     if (rows.length !== run.length || rows[0]?.first_seq !== first) return;
+    if (rows.some((row) => row.hash_of !== 'lines' || row.members !== null)) return;
     const parts = rows.map(linesOrNothing);
     // What is damaged keeps its row, and with it the proof that it is; whoever reads it next sets it aside.
     if (!parts.every((part) => part !== undefined)) return;

@@ -1,7 +1,9 @@
+import { AnchorCheck, type Anchor, type AnchorsChecked } from './anchors.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
 import { CHAIN_START, decodeMembers, linkThroughMembers, nextLink } from './chain.ts';
 import type { Sqlite } from './database.ts';
 import { gapHash, type GapRow } from './gaps.ts';
+import { PurgeProof } from './purge/purge-proof.ts';
 
 interface Gap extends GapRow {
   readonly gap_hash: Buffer;
@@ -15,23 +17,40 @@ export interface Misfit {
 
 export interface Verification {
   readonly batches: number;
+  /** Records that were read. */
   readonly records: number;
   readonly goneRecords: number;
+  /** Of those gone, how many for which reason: quota, purge, transient, damaged. */
+  readonly goneBy: Readonly<Record<string, number>>;
+  readonly certificates: number;
+  readonly anchors: AnchorsChecked;
+  /** The first place first. */
   readonly misfits: readonly Misfit[];
   /** The chain's value at the end. */
   readonly head: string;
+}
+
+/** What a chain is held against beside itself. */
+export interface Witnesses {
+  readonly anchors?: readonly Anchor[];
+  /** The place up to which the journal is known to have come. */
+  readonly nextSeqMin?: number;
 }
 
 /** Misfits beyond this many are counted by the first ones. */
 const MISFITS_MAX = 100;
 
 /**
- * Walks the hash chain from the first record to the last: every batch's content against its hash, every link against the one before,
- * and that the places follow each other. `onProgress` is told the records walked so far.
+ * Walks the hash chain from the first record to the last: every batch's content against its hash, every link against the one before, that
+ * the places follow each other, that purges account for what they took. `onProgress` is told the records walked so far.
  */
-export function verifyChain(database: Sqlite, onProgress: (records: number) => void): Verification {
+export function verifyChain(
+  database: Sqlite,
+  onProgress: (records: number) => void,
+  witnesses: Witnesses = {},
+): Verification {
   const gaps = database.prepare('SELECT * FROM gap ORDER BY first_seq').all() as Gap[];
-  const walk = new Walk();
+  const walk = new Walk(database, witnesses);
   let nextGap = 0;
   const rows = database
     .prepare(`SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED ORDER BY first_seq`)
@@ -48,10 +67,23 @@ export function verifyChain(database: Sqlite, onProgress: (records: number) => v
 class Walk {
   records = 0;
   #batches = 0;
-  #gone = 0;
+  readonly #gone = new Map<string, number>();
+  readonly #gaps: Gap[] = [];
   #link: Buffer = CHAIN_START;
   #nextSeq: number | undefined;
   readonly #misfits: Misfit[] = [];
+  readonly #database: Sqlite;
+  readonly #witnesses: Witnesses;
+  readonly #purges: PurgeProof;
+  readonly #anchors: AnchorCheck;
+
+  constructor(database: Sqlite, witnesses: Witnesses) {
+    const report = (seq: number, problem: string): void => this.#misfit(seq, problem);
+    this.#database = database;
+    this.#witnesses = witnesses;
+    this.#purges = new PurgeProof(database, report);
+    this.#anchors = new AnchorCheck(witnesses.anchors ?? [], report);
+  }
 
   gap(gap: Gap): void {
     this.#follows(gap.first_seq);
@@ -62,30 +94,50 @@ class Walk {
         gap.first_seq,
         `the mark of ${gap.records} records gone (${gap.reason}) does not fit what stands before it`,
       );
-    this.#link = gap.chain_after;
-    this.#gone += gap.records;
-    this.#nextSeq = gap.first_seq + gap.records;
+    if (gap.reason === 'purge') this.#purges.gap(gap, (seq, link) => this.#anchors.at(seq, link));
+    this.#gaps.push(gap);
+    this.#gone.set(gap.reason, (this.#gone.get(gap.reason) ?? 0) + gap.records);
+    this.#stepTo(gap.first_seq + gap.records, gap.chain_after);
   }
 
   batch(row: BatchRow): void {
     this.#follows(row.first_seq);
     this.#batches++;
     this.records += row.records;
-    this.#nextSeq = row.first_seq + row.records;
     const link = this.#linkOf(row);
     if (this.#known && link !== undefined && !link.equals(row.chain_hash))
       this.#misfit(row.first_seq, 'its place in the chain does not fit: it, or what stood before it, was changed');
-    this.#link = Buffer.isBuffer(row.chain_hash) ? row.chain_hash : Buffer.alloc(0);
+    this.#stepTo(row.first_seq + row.records, Buffer.isBuffer(row.chain_hash) ? row.chain_hash : Buffer.alloc(0));
   }
 
   result(): Verification {
+    const certificates = this.#purges.certificates((seq) =>
+      this.#gaps.some((gap) => seq >= gap.first_seq && seq < gap.first_seq + gap.records),
+    );
+    const nextSeq = this.#nextSeq ?? 1;
+    const nextSeqMin = this.#witnesses.nextSeqMin ?? 0;
+    if (nextSeqMin > nextSeq)
+      this.#misfit(nextSeq, `the journal ends here, and had come to ${nextSeqMin}: its end is gone`);
+    const hashes = this.#database.prepare('SELECT lower(hex(hash)) FROM certificate').pluck().all() as string[];
+    const anchors = this.#anchors.end(nextSeq, new Set(hashes));
+    const absent = this.#database.prepare('SELECT coalesce(sum(records), 0) FROM batch_absent').pluck().get();
+    this.#gone.set('purge', (this.#gone.get('purge') ?? 0) + Number(absent));
     return {
       batches: this.#batches,
-      records: this.records,
-      goneRecords: this.#gone,
-      misfits: this.#misfits,
+      records: this.records - Number(absent),
+      goneRecords: [...this.#gone.values()].reduce((sum, records) => sum + records, 0),
+      goneBy: Object.fromEntries(this.#gone),
+      certificates,
+      anchors,
+      misfits: this.#misfits.toSorted((a, b) => a.seq - b.seq),
       head: this.#link.toString('hex'),
     };
+  }
+
+  #stepTo(seq: number, link: Buffer): void {
+    this.#link = link;
+    this.#nextSeq = seq;
+    this.#anchors.at(seq, link);
   }
 
   #follows(firstSeq: number): void {
@@ -100,14 +152,13 @@ class Walk {
   #linkOf(row: BatchRow): Buffer | undefined {
     try {
       const lines = intactLines(row);
-      return row.members === null
-        ? nextLink(this.#link, { firstSeq: row.first_seq, records: row.records, hash: row.payload_hash })
-        : linkThroughMembers(this.#link, {
-            firstSeq: row.first_seq,
-            records: row.records,
-            lines,
-            members: decodeMembers(row.members),
-          });
+      const purged = this.#purges.batch(row, lines, this.#link);
+      if (purged !== undefined) return purged;
+      if (row.members === null)
+        return nextLink(this.#link, { firstSeq: row.first_seq, records: row.records, hash: row.payload_hash });
+      const members = decodeMembers(row.members);
+      const batch = { firstSeq: row.first_seq, records: row.records, lines, members };
+      return linkThroughMembers(this.#link, batch, (seq, link) => this.#anchors.at(seq, link));
     } catch (error) {
       this.#misfit(
         row.first_seq,

@@ -1,12 +1,18 @@
-import type { BatchRow } from './batch-row.ts';
 import type { WireRead } from './messages.ts';
+import type { BatchRow } from './batch-row.ts';
+
+/** A row with how many of its places hold no record any more. */
+export interface ReadRow extends BatchRow {
+  readonly absent: number;
+}
 
 /** A row as a batch to be handed over. */
-export function wireBatch(row: BatchRow, lines: Buffer): WireRead {
+export function wireBatch(row: ReadRow, lines: Buffer): WireRead {
   return {
     kind: 'batch',
     firstSeq: row.first_seq,
     records: row.records,
+    absent: row.absent,
     lines: ownBytes(lines),
     datasets: JSON.parse(row.datasets) as Record<string, number>,
     receivedFirstMs: row.received_first_ms,
@@ -23,14 +29,15 @@ function ownBytes(bytes: Buffer): Uint8Array<ArrayBuffer> {
 
 /** Small neighbouring batches on their way to become one. */
 export class Joining {
-  readonly #first: BatchRow;
+  readonly #first: ReadRow;
   readonly #parts: Buffer[] = [];
   readonly #datasets: Record<string, number> = {};
   #records = 0;
+  #absent = 0;
   #lastMs = 0;
   bytes = 0;
 
-  constructor(first: BatchRow) {
+  constructor(first: ReadRow) {
     this.#first = first;
   }
 
@@ -38,9 +45,10 @@ export class Joining {
     return this.#first.first_seq + this.#records;
   }
 
-  add(row: BatchRow, lines: Buffer): void {
+  add(row: ReadRow, lines: Buffer): void {
     this.#parts.push(lines);
     this.#records += row.records;
+    this.#absent += row.absent;
     this.bytes += row.line_bytes;
     this.#lastMs = row.received_last_ms;
     for (const [name, count] of Object.entries(JSON.parse(row.datasets) as Record<string, number>))
@@ -52,6 +60,7 @@ export class Joining {
       kind: 'batch',
       firstSeq: this.#first.first_seq,
       records: this.#records,
+      absent: this.#absent,
       lines: new Uint8Array(Buffer.concat(this.#parts)),
       datasets: this.#datasets,
       receivedFirstMs: this.#first.received_first_ms,

@@ -1,4 +1,5 @@
 import type { BuiltBatch } from '../../record/batch.ts';
+import type { RunChanges } from '../runs.ts';
 import type { WireBatch } from './messages.ts';
 
 /** Slabs that the writer remembers. It does so for ever, so they must not become many. */
@@ -23,6 +24,8 @@ export class WireBatches {
       streamsCut: batch.streamsCut,
       transient: batch.transient,
       receipts: batch.receipts.map((receipt) => receipt.key),
+      // Whoever made them typed them; a batch only carries them here.
+      changes: batch.changes as readonly RunChanges[],
       continues: batch.continues,
     };
   }

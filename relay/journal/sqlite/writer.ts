@@ -2,6 +2,8 @@ import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Random } from '../../io/random.ts';
 import type { Cursor, JournalIdentity, JournalLimits, Progress } from '../journal.ts';
+import type { KeepPolicy } from '../retention-store.ts';
+import type { RunCheckpoints } from '../runs.ts';
 import { isDamage, lockDirectory, setSynchronous, writeError, type Sqlite } from './database.ts';
 import { readHead } from './head.ts';
 import { keepIdentity, takeIdentity } from './identity.ts';
@@ -9,13 +11,18 @@ import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, 
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { damageFrom, inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from '../progress.ts';
+import { Guard } from './purge/guard.ts';
+import { PurgeDesk, type PurgeDeskCalls } from './purge/purge-desk.ts';
 import { Reader } from './reader.ts';
 import { Reclaimer } from './reclaimer.ts';
+import { RunReader } from './run-tables.ts';
 import { Store } from './store.ts';
 
 /** Steps of making room for one group of batches, before it is refused: 32 batches each. */
 const ROOM_STEPS_MAX = 64;
 const SWEEP_INTERVAL_MS = 60_000;
+/** Retention's calls that need not be on the disk before they are answered. */
+const UNSYNCED: readonly (keyof PurgeDeskCalls)[] = ['apply', 'giveBack', 'note'];
 /** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
 const SALVAGE_INTERVAL_MS = 60_000;
 
@@ -49,6 +56,8 @@ export class Writer implements WriterCalls {
   #database: Sqlite;
   #store: Store;
   #reclaimer: Reclaimer;
+  #desk: PurgeDesk;
+  #policy: KeepPolicy = { rules: [] };
   #full = false;
   #sweptMs: number;
   #salvagedMs = Number.NEGATIVE_INFINITY;
@@ -65,7 +74,7 @@ export class Writer implements WriterCalls {
     this.#identity = identity;
     const firstSeq = readHead(this.#database).nextSeq;
     const records = markLost(this.#database, world.clock, nextSeqBefore, firstSeq);
-    ({ store: this.#store, reclaimer: this.#reclaimer } = this.#over(this.#database, options.limits));
+    ({ store: this.#store, reclaimer: this.#reclaimer, desk: this.#desk } = this.#over(this.#database, options.limits));
     this.#keepIdentity();
     this.#sweptMs = world.clock.monotonicMs();
     const reason =
@@ -81,12 +90,19 @@ export class Writer implements WriterCalls {
     };
   }
 
-  #over(database: Sqlite, limits: JournalLimits): { store: Store; reclaimer: Reclaimer } {
+  #over(database: Sqlite, limits: JournalLimits): { store: Store; reclaimer: Reclaimer; desk: PurgeDesk } {
     const { directory, compressionLevel, receiptsWindowMs } = this.#options;
     const clock = this.#clock;
     this.#opened?.(database);
     const store = new Store(database, { clock, compressionLevel, receiptsWindowMs });
-    return { store, reclaimer: new Reclaimer({ directory, database, gaps: store.gaps, clock, limits }) };
+    const { gaps } = store;
+    const guard = new Guard(database, clock);
+    guard.policy = this.#policy;
+    const reclaimer = new Reclaimer({ directory, database, gaps, guard, clock, limits });
+    guard.onReload = () => reclaimer.holdsChanged();
+    const nextSeq = (): number => this.#store.nextSeq;
+    const desk = new PurgeDesk({ database, clock, node: this.#identity.node, gaps, guard, nextSeq });
+    return { store, reclaimer, desk };
   }
 
   #keepIdentity(): void {
@@ -252,9 +268,50 @@ export class Writer implements WriterCalls {
     return damage !== undefined && this.#startAfresh(damage);
   }
 
+  retention<Name extends keyof PurgeDeskCalls>(
+    method: Name,
+    args: Parameters<PurgeDeskCalls[Name]>,
+  ): { readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number } {
+    const startMs = this.#clock.monotonicMs();
+    if (method === 'protect') this.#policy = args[0] as KeepPolicy;
+    const call = this.#desk[method].bind(this.#desk) as (...args: readonly unknown[]) => unknown;
+    const work = (): unknown => {
+      // What endpoints have taken meanwhile is theirs: a purge must not count it as owed.
+      if (method === 'apply' || method === 'begin') this.settle();
+      return this.#transaction(() => call(...args));
+    };
+    const value = UNSYNCED.includes(method) ? this.#withoutSync(work) : work();
+    return { value: value as ReturnType<PurgeDeskCalls[Name]>, heldMs: this.#clock.monotonicMs() - startMs };
+  }
+
+  /**
+   * A step of a purge need not be on the disk at once, only in order: a power cut takes the last of them back as a whole, and the
+   * purge goes on from there. So nobody waits for a sync that nobody needs, nor for the write-ahead log to be folded in: another thread
+   * sees to that.
+   */
+  #withoutSync<T>(work: () => T): T {
+    const database = this.#database;
+    const pages = Number(database.pragma('wal_autocheckpoint', { simple: true }));
+    database.pragma('synchronous = NORMAL');
+    database.pragma('wal_autocheckpoint = 0');
+    try {
+      return work();
+    } finally {
+      if (database.open) {
+        database.pragma(`synchronous = ${this.#options.sync === 'full' ? 'FULL' : 'NORMAL'}`);
+        database.pragma(`wal_autocheckpoint = ${pages}`);
+      }
+    }
+  }
+
   receipts(): string[] {
     this.#store.forgetReceipts();
     return this.#database.prepare('SELECT key FROM receipt').pluck().all() as string[];
+  }
+
+  /** What the assembly of jobs goes on with, read here since it is asked once, at a start. */
+  runCheckpoints(): RunCheckpoints {
+    return new RunReader(this.#database).checkpoints();
   }
 
   /** Leaves the journal in order. What cannot be done any more is left for the next start. */
@@ -336,7 +393,8 @@ export class Writer implements WriterCalls {
     this.#database.close();
     const opened = startAfresh(this.#options, this.#clock, reason, known);
     this.#database = opened.database;
-    ({ store: this.#store, reclaimer: this.#reclaimer } = this.#over(opened.database, this.#reclaimer.limits));
+    const parts = this.#over(opened.database, this.#reclaimer.limits);
+    ({ store: this.#store, reclaimer: this.#reclaimer, desk: this.#desk } = parts);
     this.#keepIdentity();
     if (opened.salvage !== undefined) this.#post({ kind: 'salvaged', report: opened.salvage });
     return true;

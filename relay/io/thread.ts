@@ -1,6 +1,11 @@
-import { Worker } from 'node:worker_threads';
-import { RelayError, type ErrorCode } from '../../errors.ts';
-import type { WireError } from './messages.ts';
+import type { Worker } from 'node:worker_threads';
+import { RelayError, type ErrorCode } from '../errors.ts';
+
+/** An error on its way from one thread to another. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+}
 
 /** Asynchronous faces of synchronous calls that run in another thread. */
 export type Calls<Methods> = {
@@ -20,16 +25,6 @@ interface Reply {
   readonly id: number;
   readonly value?: unknown;
   readonly error?: WireError;
-}
-
-/** Starts `<name>-worker` beside this file. The same code runs as TypeScript source and as built JavaScript. */
-export function startWorker(name: 'writer' | 'reader', workerData: unknown): Worker {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return new Worker(new URL(`./${name}-worker.${extension}`, import.meta.url), {
-    workerData,
-    name: `journal-${name}`,
-    resourceLimits: { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 512 },
-  });
 }
 
 /** A worker thread with calls that are answered. */

@@ -1,0 +1,163 @@
+import { Thread, type Calls } from '../../io/thread.ts';
+import type {
+  Certificate,
+  Hold,
+  HoldScope,
+  KeepPolicy,
+  PurgeRun,
+  PurgeStart,
+  RetentionStore,
+  StepBudget,
+  StepOutcome,
+} from '../retention-store.ts';
+import type { PurgeDeskCalls } from './purge/purge-desk.ts';
+import type { PurgerCalls, PurgerOptions } from './purge/purger.ts';
+import { startWorker } from './start-worker.ts';
+
+/** Has the journal's writer do one of retention's calls. */
+export type AskWriter = <Name extends keyof PurgeDeskCalls>(
+  method: Name,
+  ...args: Parameters<PurgeDeskCalls[Name]>
+) => Promise<{ readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number }>;
+
+/** Whoever looks for what a purge takes. */
+export interface PurgeSearch extends Calls<PurgerCalls> {
+  /** It cannot be asked any more. */
+  readonly ended: boolean;
+}
+
+/** Retention as the main thread sees it. What a purge takes is looked for in a thread that is there only while one is under way. */
+export class SqliteRetention implements RetentionStore {
+  readonly #ask: AskWriter;
+  readonly #startSearch: () => PurgeSearch;
+  #search: PurgeSearch | undefined;
+
+  constructor(ask: AskWriter, startSearch: () => PurgeSearch) {
+    this.#ask = ask;
+    this.#startSearch = startSearch;
+  }
+
+  begin(start: PurgeStart): Promise<PurgeRun> {
+    return this.#value('begin', start);
+  }
+
+  async step(run: PurgeRun, budget: StepBudget): Promise<StepOutcome> {
+    const search = this.#searching();
+    const { tookMs, ...step } = await search.scan(run.plan, run.position, budget);
+    const { value, heldMs } = await this.#ask('apply', run.id, step);
+    if (step.changes.length > 0 && !run.dryRun) await search.foldLog();
+    const applied = value.outcome === 'applied';
+    return {
+      run: value.run,
+      done: applied && step.done,
+      heldMs,
+      tookMs: tookMs + heldMs,
+      changed: applied ? step.changes.length : 0,
+    };
+  }
+
+  async giveBack(pagesMax: number): Promise<{ readonly pagesLeft: number; readonly heldMs: number }> {
+    const { value, heldMs } = await this.#ask('giveBack', pagesMax);
+    await this.#searching().foldLog();
+    return { pagesLeft: value, heldMs };
+  }
+
+  setWaiting(id: number, waiting: boolean): Promise<PurgeRun> {
+    return this.#value('setWaiting', id, waiting);
+  }
+
+  end(id: number, state: 'done' | 'stopped' | 'failed', error?: string): Promise<PurgeRun> {
+    return this.#value('end', id, state, error);
+  }
+
+  async rest(): Promise<void> {
+    const search = this.#search;
+    this.#search = undefined;
+    await search?.close().catch(() => undefined);
+  }
+
+  runs(limit: number, beforeId = Number.MAX_SAFE_INTEGER): Promise<PurgeRun[]> {
+    return this.#value('runs', limit, beforeId);
+  }
+
+  run(id: number): Promise<PurgeRun | undefined> {
+    return this.#value('run', id);
+  }
+
+  note(id: number, lines: readonly string[]): Promise<void> {
+    return this.#value('note', id, lines);
+  }
+
+  log(id: number): Promise<{ readonly atMs: number; readonly text: string }[]> {
+    return this.#value('log', id);
+  }
+
+  forget(endedBeforeMs: number, runsMax: number): Promise<number> {
+    return this.#value('forget', endedBeforeMs, runsMax);
+  }
+
+  untold(): Promise<Certificate[]> {
+    return this.#value('untold');
+  }
+
+  told(runId: number, seq: number): Promise<void> {
+    return this.#value('told', runId, seq);
+  }
+
+  lastCertificate(): Promise<string> {
+    return this.#value('lastCertificate');
+  }
+
+  holds(lifted = false): Promise<Hold[]> {
+    return this.#value('holds', lifted);
+  }
+
+  addHold(hold: { readonly scope: HoldScope; readonly who: string; readonly why: string }): Promise<Hold> {
+    return this.#value('addHold', hold);
+  }
+
+  liftHold(id: number, lift: { readonly who: string; readonly why: string }): Promise<Hold> {
+    return this.#value('liftHold', id, lift);
+  }
+
+  protect(policy: KeepPolicy): Promise<void> {
+    return this.#value('protect', policy);
+  }
+
+  setting(name: string): Promise<string | undefined> {
+    return this.#value('setting', name);
+  }
+
+  putSetting(name: string, value: string | undefined): Promise<void> {
+    return this.#value('putSetting', name, value);
+  }
+
+  async #value<Name extends keyof PurgeDeskCalls>(
+    method: Name,
+    ...args: Parameters<PurgeDeskCalls[Name]>
+  ): Promise<ReturnType<PurgeDeskCalls[Name]>> {
+    return (await this.#ask(method, ...args)).value;
+  }
+
+  #searching(): PurgeSearch {
+    if (this.#search?.ended === true) this.#search = undefined;
+    this.#search ??= this.#startSearch();
+    return this.#search;
+  }
+}
+
+/** Has a thread of its own look. */
+export function startPurger(options: PurgerOptions): PurgeSearch {
+  const thread = new Thread<PurgerCalls>(startWorker('purger', options));
+  return {
+    get ended() {
+      return thread.ended;
+    },
+    scan: (plan, fromSeq, budget) => thread.call('scan', plan, fromSeq, budget),
+    foldLog: () => thread.call('foldLog'),
+    async close() {
+      await thread.call('close').catch(() => undefined);
+      await thread.worker.terminate();
+    },
+  };
+}

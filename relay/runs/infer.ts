@@ -1,0 +1,40 @@
+import type { Job } from './job.ts';
+import { readPageLine } from './page-line.ts';
+
+/** The runner writes its pages in pieces of this size. */
+const PIECE_BYTES = 4_096;
+
+interface First {
+  readonly record: string;
+  readonly ticks: number;
+  readonly text: Buffer;
+  readonly bytes: number;
+}
+
+/**
+ * Which of a job's pages is the job page, where no Worker log says it. The first line of a job is written to the page of "Set up job" and
+ * then to the job page, so of two pages that begin with the same line the later one is the job's. Where there are no such two, the page
+ * that began first is it, provided that it is longer than a piece: had a step's page become that long, the job page would be there too.
+ * With `force` the page that began first will do.
+ */
+export function inferJobRecord(job: Job, force: boolean): string | undefined {
+  const firsts = [...job.records]
+    .map((record) => firstLineOf(job, record))
+    .filter((first) => first !== undefined)
+    .sort((a, b) => a.ticks - b.ticks);
+  const [first] = firsts;
+  if (first === undefined) return force ? [...job.records][0] : undefined;
+  const copies = firsts.filter(({ text }) => text.equals(first.text));
+  if (copies.length > 1) return copies[1]!.record;
+  return force || first.bytes > PIECE_BYTES ? first.record : undefined;
+}
+
+function firstLineOf(job: Job, record: string): First | undefined {
+  const page = job.pagesOf(record).page(1, '');
+  const line = page.heldLines[0];
+  if (line === undefined || line.offset !== 0) return undefined;
+  const { ticks, text } = readPageLine(line.bytes);
+  if (ticks === undefined) return undefined;
+  const bytes = page.heldLines.reduce((sum, held) => sum + held.bytes.length, 0);
+  return { record, ticks, text, bytes };
+}

@@ -1,0 +1,33 @@
+import type { Job } from './job.ts';
+
+/** Memory that a line takes beside its bytes, about. */
+const LINE_BYTES = 200;
+
+/** True where nothing of a job waits for anything that is still to come. */
+export function isWhole(job: Job): boolean {
+  if (job.queued.length > 0 || job.jobPages === undefined) return false;
+  for (const record of job.records) {
+    const pages = job.pagesOf(record);
+    for (const page of pages.pages) if (page.heldLines.length > 0) return false;
+    if (pages.gaps().length > 0) return false;
+  }
+  // A page of each step that ran must still come, unless nobody kept it.
+  for (const { record, startedSecond, skipped } of job.steps.steps)
+    if (startedSecond !== undefined && !skipped && (record === undefined || job.stepPages.get(record) === undefined))
+      return false;
+  // What the step pages have and the job page has not must still come.
+  const { lastTicks = Number.NEGATIVE_INFINITY } = job;
+  for (const { lines } of job.stepPages.streams) if (lines.some(({ ticks }) => ticks > lastTicks)) return false;
+  return true;
+}
+
+/** Memory for the lines of a job that wait, about. */
+export function heldBytesOf(job: Job): number {
+  let sum = 0;
+  const count = ({ bytes }: { readonly bytes: Buffer }): void => void (sum += bytes.length + LINE_BYTES);
+  job.queued.forEach(count);
+  for (const record of job.records) for (const page of job.pagesOf(record).pages) page.heldLines.forEach(count);
+  for (const { lines } of job.stepPages.streams) for (const { line } of lines) count(line);
+  for (const { line } of job.stepPages.orphans) count(line.line);
+  return sum;
+}
