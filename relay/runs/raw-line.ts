@@ -22,6 +22,7 @@ interface RawRecord {
     readonly runner?: unknown;
     readonly line?: { readonly ending?: unknown; readonly bytes?: unknown };
   };
+  readonly source?: { readonly ip?: unknown };
   readonly spillway?: {
     readonly peer?: unknown;
     readonly original_base64?: unknown;
@@ -124,7 +125,7 @@ function runnerOf(record: RawRecord): RunnerInfo {
   const fields = typeof given === 'object' && given !== null ? (given as Readonly<Record<string, unknown>>) : undefined;
   const pod = textOf(fields?.['pod']);
   const host = textOf(record.host?.name);
-  const peer = textOf(record.spillway?.peer);
+  const peer = textOf(record.spillway?.peer) ?? textOf(record.source?.ip);
   return { source: pod ?? host ?? peer ?? '', host, name: textOf(fields?.['name']), pod, fields };
 }
 
