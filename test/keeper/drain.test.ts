@@ -18,7 +18,7 @@ const nothing = { files: 0, bytes: 0 };
 function run(
   fluentBit: FluentBitStandIn,
   look: () => typeof nothing = () => nothing,
-  timeoutMs = 10_000,
+  timeoutMs = 600_000,
 ): Promise<Drained> {
   return drain({
     clock,
