@@ -255,8 +255,8 @@ export class Job {
       } else {
         if (waits.forCopy) return false;
         const steps = this.#stepsByTime(ticks, this.reached);
-        // Several steps may have run in one second: a page that is late would tell which of them it was.
-        if (steps.length > 1 && waits.forLateCopy) return false;
+        // Several steps may have run in one second, or the end of a step's page be late: it would tell which of them it was.
+        if (this.message !== undefined && steps.length !== 1 && waits.forLateCopy) return false;
         const step = steps.length === 1 ? steps[0] : undefined;
         this.#lastStep = { step, record: step?.record };
       }

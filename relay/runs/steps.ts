@@ -121,7 +121,8 @@ export class StepTimeline {
   during(second: number): Step[] {
     const started = this.#steps.filter((step) => step.startedSecond !== undefined && !step.skipped);
     return started.filter((step, i) => {
-      const endsAt = started[i + 1]?.startedSecond ?? Number.POSITIVE_INFINITY;
+      const never = Number.POSITIVE_INFINITY;
+      const endsAt = Math.min(step.finishedSecond ?? never, started[i + 1]?.startedSecond ?? never);
       return step.startedSecond! <= second && second <= endsAt;
     });
   }
