@@ -48,6 +48,7 @@ const catalogue = {
   RELOAD_INCOMPLETE: 'stop',
   ENDPOINT_HAS_BACKLOG: 'stop',
   ENDPOINT_UNKNOWN: 'stop',
+  REPLAY_BUSY: 'stop',
 
   KEEP_IMPOSSIBLE: 'stop',
 } as const satisfies Readonly<Record<string, Disposition>>;

@@ -12,12 +12,13 @@
 --
 -- A line's bytes are changed by masking only. Fluent Bit passes a record on as it was where this script fails.
 
-local find, sub, byte, gmatch, match = string.find, string.sub, string.byte, string.gmatch, string.match
+local find, sub, gmatch, match = string.find, string.sub, string.gmatch, string.match
 local concat, sort = table.concat, table.sort
 
 local FILES_MAX = 4096 -- remembered files; then all are forgotten, and learned again
 local LITERAL_BYTES_MIN = 6 -- shorter ones would mask ordinary words
 local LITERALS_MAX = 1000
+local JWT_BYTES_MIN = 40
 local KEY_LINES_MAX = 200 -- a private key whose end does not come by then is none
 local MASK = '***' -- what the runner itself writes
 
@@ -62,7 +63,14 @@ local function file_of(path)
   if file ~= nil then return file end
   if files_count >= FILES_MAX then files, files_count = {}, 0 end
   local page = page_of(path)
-  file = { github = (runner or page) and { runner = runner, page = page } or nil, key_lines = 0 }
+  file = {
+    github = (runner or page) and { runner = runner, page = page } or nil,
+    page = page,
+    is_runners = page ~= nil or find(path, 'Worker_%d+%-%d+%-utc%.log$') ~= nil,
+    -- Where the keeper puts last lines that no line end follows.
+    is_unended = page ~= nil and find(path, '[/\\]unended[/\\][^/\\]+$') ~= nil,
+    key_lines = 0,
+  }
   files[path] = file
   files_count = files_count + 1
   return file
@@ -88,12 +96,10 @@ local tokens = {
   { 'glpat-', '[%w_%-]', 20 }, { 'xoxb-', '[%w%-]', 20 }, { 'xoxp-', '[%w%-]', 20 }, { 'npm_', '%w', 36 },
   { 'pypi-AgEI', '[%w_%-]', 50 }, { 'dckr_pat_', '[%w_%-]', 20 }, { 'hvs.', '[%w_%-]', 24 },
   { 'sk_live_', '%w', 16 }, { 'rk_live_', '%w', 16 },
-  -- JWT: a JSON object in base64url, twice, and a signature
-  { 'eyJ', '[%w_%-.]', 40, nil, '^[%w_%-]+%.eyJ[%w_%-]+%.[%w_%-]*' },
 }
 for _, token in ipairs(tokens) do
   token.prefix, token.least, token.between = token[1], token[3], token[4]
-  token.pattern = token[5] or ('^' .. token[2] .. '+')
+  token.pattern = '^' .. token[2] .. '+'
   -- What is kept of a setting is its name.
   token.keeps_prefix = find(token.prefix, '=$') ~= nil or token.between ~= nil
 end
@@ -144,10 +150,24 @@ local function find_token(line, token, spans)
     if body ~= nil then _, to = find(line, token.pattern, body) end
     if to ~= nil and to - body + 1 >= token.least then
       spans = add_span(spans, token.keeps_prefix and body or from, to)
-      at = to + 1
-    else
-      at = prefix_end + 1
     end
+    -- What is too short as a whole is too short from any later place in it.
+    at = (to or prefix_end) + 1
+  end
+end
+
+-- A JWT: a JSON object in base64url, twice, and a signature. Each stretch of such letters is looked at once.
+local function find_jwt(line, spans)
+  local at = 1
+  while true do
+    local from = find(line, 'eyJ', at, true)
+    if from == nil then return spans end
+    local _, header_end = find(line, '^[%w_%-]+', from)
+    local _, payload_end = find(line, '^%.eyJ[%w_%-]+', header_end + 1)
+    local _, to = nil, nil
+    if payload_end ~= nil then _, to = find(line, '^%.[%w_%-]*', payload_end + 1) end
+    if to ~= nil and to - from >= JWT_BYTES_MIN then spans = add_span(spans, from, to) end
+    at = (to or header_end) + 1
   end
 end
 
@@ -207,14 +227,21 @@ local function find_private_key(line, file, spans)
     if text <= #line then spans = add_span(spans, text, to or #line) end
     return spans
   end
-  local from, to = find(line, '-----BEGIN ', 1, true)
-  if from == nil then return spans end
-  local key_from, key_to = find(line, '^[%u%d ]*PRIVATE KEY[%u ]*-----', to + 1)
-  if key_from == nil then return spans end
-  local _, end_to = find(line, '-----END ', key_to + 1, true)
-  if end_to ~= nil then _, end_to = find(line, 'KEY-----', end_to, true) end
-  if end_to == nil then file.key_lines = KEY_LINES_MAX end
-  return add_span(spans, from, end_to or #line)
+  local at = 1
+  while true do
+    local from, to = find(line, '-----BEGIN ', at, true)
+    if from == nil then return spans end
+    local _, key_to = find(line, '^[%u%d ]*-----', to + 1)
+    if key_to ~= nil and find(sub(line, to + 1, key_to), 'PRIVATE KEY', 1, true) ~= nil then
+      local _, end_to = find(line, '-----END ', key_to + 1, true)
+      if end_to ~= nil then _, end_to = find(line, 'KEY-----', end_to, true) end
+      if end_to == nil then file.key_lines = KEY_LINES_MAX end
+      spans = add_span(spans, from, end_to or #line)
+      if end_to == nil then return spans end
+      to = end_to
+    end
+    at = to + 1
+  end
 end
 
 local function by_begin(left, right)
@@ -240,6 +267,7 @@ end
 local function masked(line, file)
   local spans = find_private_key(line, file, nil)
   for index = 1, #tokens do spans = find_token(line, tokens[index], spans) end
+  spans = find_jwt(line, spans)
   for index = 1, #literals do spans = find_literal(line, literals[index], spans) end
   spans = find_passwords(line, spans)
   spans = find_authorization(line, spans)
@@ -266,16 +294,23 @@ function spillway(tag, timestamp, record)
   local path, line = record['file'], record['log']
   if type(path) ~= 'string' then path = '' end
   local file = file_of(path)
-  local changed = false
+  local changed, github = false, file.github
+  -- Only whoever has the page can see how long a line was in it and what ended it; the relay finds what is missing by these.
+  local about_line = file.is_unended and { ending = 'none' } or nil
   if masking and type(line) == 'string' then
     local safe = masked(line, file)
     if safe ~= line then
       record['log'] = safe
       changed = true
+      if file.is_runners then
+        about_line = about_line or {}
+        about_line.bytes = #line
+      end
     end
   end
-  if file.github ~= nil then
-    add(record, 'github', file.github)
+  if about_line ~= nil then github = { runner = runner, page = file.page, line = about_line } end
+  if github ~= nil then
+    add(record, 'github', github)
     changed = true
   end
   if host ~= nil then

@@ -38,7 +38,7 @@ export class LiveTail {
   });
   readonly #options: LiveTailOptions;
   readonly #admit: (request: IncomingMessage) => void;
-  readonly #sessions = new Map<WebSocket, TailSession>();
+  readonly #sessions = new Map<WebSocket, { readonly session: TailSession; readonly request: IncomingMessage }>();
   readonly #pinging: Timer;
   readonly #silent = new WeakSet<WebSocket>();
 
@@ -59,7 +59,7 @@ export class LiveTail {
       const query = url.searchParams.get('q') ?? '';
       if (query.length > QUERY_LENGTH_MAX) throw new HttpError(400, 'the query is too long');
       if (this.#sessions.size >= SESSIONS_MAX) throw new HttpError(503, 'too many watch already');
-      this.#server.handleUpgrade(request, socket, head, (opened) => this.#begin(opened, query));
+      this.#server.handleUpgrade(request, socket, head, (opened) => this.#begin(opened, request, query));
     } catch (error) {
       refuse(socket, error);
     }
@@ -72,9 +72,9 @@ export class LiveTail {
     this.#server.close();
   }
 
-  #begin(socket: WebSocket, query: string): void {
+  #begin(socket: WebSocket, request: IncomingMessage, query: string): void {
     const session = new TailSession(socket, this.#options.relay.searches.tails);
-    this.#sessions.set(socket, session);
+    this.#sessions.set(socket, { session, request });
     socket.on('error', () => socket.terminate());
     socket.on('close', () => {
       this.#sessions.delete(socket);
@@ -92,13 +92,25 @@ export class LiveTail {
   }
 
   #ping(): void {
-    for (const socket of this.#sessions.keys()) {
+    for (const [socket, { request }] of this.#sessions) {
       if (this.#silent.has(socket)) {
         socket.terminate();
-        continue;
+      } else if (!this.#mayStill(request)) {
+        socket.close(1008, 'signed out');
+      } else {
+        this.#silent.add(socket);
+        socket.ping();
       }
-      this.#silent.add(socket);
-      socket.ping();
+    }
+  }
+
+  /** Somebody may have been signed out, or their token taken away. */
+  #mayStill(request: IncomingMessage): boolean {
+    try {
+      this.#admit(request);
+      return true;
+    } catch {
+      return false;
     }
   }
 }

@@ -22,6 +22,8 @@ import type { ReloadAnswer } from './api/relay.ts';
 import { auditOf } from './audit.ts';
 import { consoleRoutes } from './console-files.ts';
 import { CONTROL_SOCKET } from './control-socket.ts';
+import { sendHarborError } from './harbor/errors.ts';
+import { isHarborPath } from './harbor/harbor-route.ts';
 import { HostRule } from './host-rule.ts';
 import { HttpError } from './http-error.ts';
 import { LiveTail } from './live-tail.ts';
@@ -106,9 +108,12 @@ export class AdminServer {
     app.addHook('onRequest', async (request) => this.#admit(request));
     app.addHook('onResponse', async (request, reply) => this.#audit(request, reply));
     app.setErrorHandler((error, _request, reply) => this.#answerError(error, reply));
-    app.setNotFoundHandler((_request, reply) =>
-      reply.status(404).send({ code: 'REQUEST_INVALID', message: 'there is nothing at this address' }),
-    );
+    app.setNotFoundHandler((request, reply) => {
+      const message = 'there is nothing at this address';
+      if (isHarborPath(request.url)) return sendHarborError(reply, 404, message);
+      return reply.status(404).send({ code: 'REQUEST_INVALID', message });
+    });
+    tolerateEmptyBodies(app);
     this.#liveTail = new LiveTail(context, (request) => this.#mayWatch(request));
     for (const server of [app.server, this.#control])
       server.on('upgrade', (request, socket, head) => this.#liveTail.upgrade(request, socket, head));
@@ -209,6 +214,15 @@ export class AdminServer {
   }
 }
 
+/** Some clients call a body JSON that is not there. Whether one is needed, the route says. */
+function tolerateEmptyBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body.toString(), done);
+  });
+}
+
 function stranger({ ip }: FastifyRequest): Caller {
   return { name: 'unknown', role: 'viewer', via: 'nothing', address: ip };
 }
@@ -216,7 +230,13 @@ function stranger({ ip }: FastifyRequest): Caller {
 const fromControlSocket = new WeakSet<object>();
 
 const NOT_FOUND: readonly ErrorCode[] = ['ENDPOINT_UNKNOWN', 'PURGE_UNKNOWN', 'HOLD_UNKNOWN'];
-const CONFLICTS: readonly ErrorCode[] = ['ENDPOINT_HAS_BACKLOG', 'RELOAD_INCOMPLETE', 'PURGE_RUNNING', 'PURGE_REFUSED'];
+const CONFLICTS: readonly ErrorCode[] = [
+  'ENDPOINT_HAS_BACKLOG',
+  'RELOAD_INCOMPLETE',
+  'REPLAY_BUSY',
+  'PURGE_RUNNING',
+  'PURGE_REFUSED',
+];
 
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 400;

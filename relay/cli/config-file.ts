@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { loadConfig, type Loaded, requireConfig } from '../config/load.ts';
+import { withHarborSettings } from '../config/harbor-settings.ts';
 import { RelayError } from '../errors.ts';
 import type { CommandContext } from './command.ts';
 
@@ -24,7 +25,8 @@ export function configFile(
 
 /** The config for a command that cannot go on without one. Throws `CONFIG_UNREADABLE` and `CONFIG_INVALID`. */
 export function commandConfig(given: string | undefined, context: CommandContext): Config {
-  return requireConfig({ ...context, file: configFile(given, context) });
+  const config = requireConfig({ ...context, file: configFile(given, context) });
+  return withHarborSettings(config, context.registry);
 }
 
 /** The same, with the problems returned. Throws `CONFIG_UNREADABLE`. */

@@ -34,6 +34,11 @@ export const drainCommand = defineCommand({
     positions: { type: 'string', value: 'FOLDER', description: 'Where Fluent Bit’s tail inputs have their db files.' },
     ...fluentBitOption,
     'timeout-ms': { type: 'string', value: 'N', description: 'How long to wait at most. 25000.' },
+    'quiet-ms': {
+      type: 'string',
+      value: 'N',
+      description: 'Nothing may have come for so long: for where the runner may still be at work. 0.',
+    },
     ...jsonOption,
   },
   async run({ options }, context) {
@@ -52,10 +57,8 @@ export const drainCommand = defineCommand({
         clock,
         timeoutMs,
         fluentBit,
-        look: async () => {
-          last = measure(kept, positions);
-          return last.left;
-        },
+        quietMs: wholeNumber('quiet-ms', options['quiet-ms'], { fallback: 0, least: 0, most: 3_600_000 }),
+        look: async () => (last = measure(kept, positions)),
       });
       const refused = Object.values(readStatus(kept)?.refused ?? {}).reduce((sum, count) => sum + count, 0);
       const unended = last?.unended ?? { files: 0, bytes: 0 };

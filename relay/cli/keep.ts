@@ -63,7 +63,7 @@ export const keepCommand = defineCommand({
         'A file the runner did not delete is taken for finished when it was not written so long. 86400000 (a day).',
     },
   },
-  async run({ options }, { clock, signal, workingFolder }) {
+  async run({ options }, { clock, signal, stdout, workingFolder }) {
     if (options.diag === undefined)
       throw new RelayError('USAGE', 'keep needs --diag FOLDER; see "spillway keep --help"');
     const number = (name: keyof typeof options, fallback: number, least: number, most: number): number =>
@@ -72,7 +72,12 @@ export const keepCommand = defineCommand({
     const fluentBit = parseFluentBit(options['fluent-bit']);
     const diagFolder = resolve(workingFolder, options.diag);
     const keptFolder = resolve(workingFolder, options.kept ?? join(diagFolder, 'kept'));
-    await using relayLog = new RelayLog({ clock, level: 'info', name: 'keeper' });
+    await using relayLog = new RelayLog({
+      clock,
+      level: 'info',
+      name: 'keeper',
+      destination: { write: (line) => void stdout.write(line) },
+    });
     const log = relayLog.root;
     const held = keepAlive();
     try {
@@ -93,7 +98,13 @@ export const keepCommand = defineCommand({
       );
       await keeper.run(signal, () => log.info('ready', { diag: diagFolder, kept: keptFolder }));
       if (drainMs === 0) return 0;
-      const drained = await drain({ clock, timeoutMs: drainMs, fluentBit, look: () => keeper.pass(UNENDED_MS) });
+      const drained = await drain({
+        clock,
+        timeoutMs: drainMs,
+        fluentBit,
+        quietMs: 0,
+        look: () => keeper.pass(UNENDED_MS),
+      });
       if (drained.delivered) log.info(describeDrain(drained));
       else log.error(describeDrain(drained));
       return drained.delivered ? 0 : 1;

@@ -1,19 +1,14 @@
 import type { Config, ConfiguredEndpoint } from '../config/config.ts';
-import type { DeliveryLimits, Output } from '../component/output.ts';
-import { nextDelayMs } from '../delivery/backoff.ts';
-import { RelayError, describeError } from '../errors.ts';
-import { sleep } from '../io/clock.ts';
+import type { Output } from '../component/output.ts';
+import { Replayer } from '../delivery/replayer.ts';
+import { RelayError } from '../errors.ts';
 import { Archive } from '../journal/archive.ts';
-import { eventIdOf, lineOffsets } from '../record/lines.ts';
 import { silentLog } from '../telemetry/logger.ts';
 import { type CommandContext, configOption, defineCommand, wholeNumber } from './command.ts';
 import { commandConfig } from './config-file.ts';
 import { Progress } from './progress.ts';
-import { type SelectedLines, selectionOf, selectionOptions, selectRecords } from './selection.ts';
+import { selectionOf, selectionOptions, selectRecords } from './selection.ts';
 import { printable } from './terminal.ts';
-
-/** How much of the rate goes at once, in seconds. */
-const PIECE_S = 0.2;
 
 export const replayCommand = defineCommand({
   name: 'replay',
@@ -59,7 +54,17 @@ export const replayCommand = defineCommand({
     });
     const output = createOutput(endpoint, archive, context);
     const endSeq = archive.nextSeq();
-    const sender = new Sender(output, endpoint, context, { recordsPerSecond: rate, fromSeq });
+    const { backoff_min_ms: minMs, backoff_max_ms: maxMs } = endpoint.delivery;
+    const sender = new Replayer({
+      ...context,
+      output,
+      backoff: { minMs, maxMs },
+      recordsPerSecond: rate,
+      fromSeq,
+      onTrouble: (reason) =>
+        void context.stderr.write(`${endpoint.name} does not take records, trying on: ${reason}\n`),
+      onRefused: (id, reason) => void context.stderr.write(`refused: ${printable(`${id}: ${reason}`)}\n`),
+    });
     const progress = new Progress(context, 'records', endSeq - fromSeq);
     try {
       const onDamage = (problem: string): void => void context.stderr.write(`cannot be read: ${problem}\n`);
@@ -90,117 +95,4 @@ function createOutput(endpoint: ConfiguredEndpoint, archive: Archive, { clock, r
   const { definition, options, name } = endpoint;
   const context = { name, clock, random, log: silentLog, relayId: archive.relayId(), connectionLost: () => {} };
   return definition.create(options, context, definition.addresses(options)[0]);
-}
-
-/** Delivers what it is given, in order, waiting out failures. */
-class Sender {
-  sent = 0;
-  refused = 0;
-  /** Where to go on. */
-  nextSeq: number;
-  readonly #output: Output;
-  readonly #endpoint: ConfiguredEndpoint;
-  readonly #context: CommandContext;
-  readonly #recordsPerSecond: number;
-  #readyMs = 0;
-
-  constructor(
-    output: Output,
-    endpoint: ConfiguredEndpoint,
-    context: CommandContext,
-    { recordsPerSecond, fromSeq }: { readonly recordsPerSecond: number; readonly fromSeq: number },
-  ) {
-    this.#output = output;
-    this.#endpoint = endpoint;
-    this.#context = context;
-    this.#recordsPerSecond = recordsPerSecond;
-    this.nextSeq = fromSeq;
-  }
-
-  /** A rate is kept by small pieces, not by large ones with long rests between them. */
-  get #limits(): DeliveryLimits {
-    const { limits } = this.#output;
-    if (this.#recordsPerSecond === 0) return limits;
-    const recordsMax = Math.min(limits.recordsMax, Math.max(1, Math.floor(this.#recordsPerSecond * PIECE_S)));
-    return { ...limits, recordsMax };
-  }
-
-  /** False where it was interrupted. */
-  async send(found: SelectedLines): Promise<boolean> {
-    this.nextSeq = found.firstSeq;
-    const offsets = lineOffsets(found.lines, found.records);
-    for (let from = 0; from < found.records;) {
-      const to = pieceEnd(offsets, from, this.#limits);
-      await this.#pace(to - from);
-      if (!(await this.#deliver(found.lines, offsets, from, to))) return false;
-      from = to;
-    }
-    this.nextSeq = found.lastSeq + 1;
-    return !this.#context.signal.aborted;
-  }
-
-  async #deliver(lines: Buffer, offsets: Uint32Array, from: number, to: number): Promise<boolean> {
-    const { signal, clock, random, stderr } = this.#context;
-    for (let failures = 0; !signal.aborted;) {
-      const piece = {
-        firstSeq: this.nextSeq + from,
-        records: to - from,
-        lines: lines.subarray(offsets[from], offsets[to]),
-      };
-      try {
-        await this.#output.deliver(piece, signal);
-        this.sent += to - from;
-        return true;
-      } catch (error) {
-        if (!(error instanceof RelayError)) throw error;
-        if (error.disposition === 'reject') return this.#afterRefusal(error, lines, offsets, from, to);
-        if (signal.aborted) break;
-        failures++;
-        if (failures === 1)
-          stderr.write(`${this.#endpoint.name} does not take records, trying on: ${describeError(error)}\n`);
-        const { backoff_min_ms: minMs, backoff_max_ms: maxMs } = this.#endpoint.delivery;
-        await sleep(clock, nextDelayMs(failures, { minMs, maxMs }, random.fraction(), error.retryAfterMs), signal);
-      }
-    }
-    return false;
-  }
-
-  /** Finds the record at fault, if need be by halves; that one is left out and told of. */
-  async #afterRefusal(
-    error: RelayError,
-    lines: Buffer,
-    offsets: Uint32Array,
-    from: number,
-    to: number,
-  ): Promise<boolean> {
-    const known = to - from === 1 ? 0 : error.recordIndex;
-    if (known === undefined) {
-      const middle = from + ((to - from) >> 1);
-      return (await this.#deliver(lines, offsets, from, middle)) && this.#deliver(lines, offsets, middle, to);
-    }
-    // What stands before the one at fault was taken with it.
-    const at = Math.min(from + known, to - 1);
-    this.sent += at - from;
-    this.refused++;
-    const id = eventIdOf(lines, offsets[at]!);
-    this.#context.stderr.write(`refused: ${printable(`${id}: ${describeError(error)}`)}\n`);
-    return at + 1 === to || this.#deliver(lines, offsets, at + 1, to);
-  }
-
-  async #pace(records: number): Promise<void> {
-    if (this.#recordsPerSecond === 0) return;
-    const { clock, signal } = this.#context;
-    const nowMs = clock.monotonicMs();
-    const waitMs = this.#readyMs - nowMs;
-    this.#readyMs = Math.max(nowMs, this.#readyMs) + (records / this.#recordsPerSecond) * 1_000;
-    if (waitMs > 0) await sleep(clock, waitMs, signal);
-  }
-}
-
-/** Where a piece that begins at `from` ends, within the output's limits. */
-function pieceEnd(offsets: Uint32Array, from: number, limits: DeliveryLimits): number {
-  const records = offsets.length - 1;
-  let to = from + 1;
-  while (to < records && to - from < limits.recordsMax && offsets[to + 1]! - offsets[from]! <= limits.bytesMax) to++;
-  return to;
 }

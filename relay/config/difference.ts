@@ -23,6 +23,7 @@ const liveSettings: ReadonlySet<string> = new Set([
   'journal.when_full',
   'log.level',
   'redact',
+  'store',
 ]);
 
 /** What changes when `after` takes the place of `before`. Empty where nothing does. */

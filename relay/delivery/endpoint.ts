@@ -197,6 +197,11 @@ export class Endpoint {
     return taken;
   }
 
+  /** An output of its own to the address in use, for a replay beside the deliveries. Whoever asked for it closes it. */
+  openReplay(): Output {
+    return this.#createOutput(() => {});
+  }
+
   /** Goes on to the next address. True where it has not been tried in this round. */
   #failOver(): boolean {
     if (this.#outputs.length < 2) return false;

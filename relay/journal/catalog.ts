@@ -142,8 +142,13 @@ export class Catalog implements Disposable {
     if (this.#sketches === undefined || headers.length === 0) return found;
     const hashes = new Map(headers.map(({ firstSeq, hash }) => [firstSeq, hash]));
     const seqs = headers.map(({ firstSeq }) => firstSeq);
-    for (const sketch of this.#sketches.between(Math.min(...seqs), Math.max(...seqs)))
-      if (hashes.get(sketch.first_seq)?.equals(sketch.hash) === true) found.set(sketch.first_seq, sketch.bits);
+    try {
+      for (const sketch of this.#sketches.between(Math.min(...seqs), Math.max(...seqs)))
+        if (hashes.get(sketch.first_seq)?.equals(sketch.hash) === true) found.set(sketch.first_seq, sketch.bits);
+    } catch {
+      // Without them a search only takes longer. Whoever keeps them sees to the damage.
+      found.clear();
+    }
     return found;
   }
 

@@ -47,6 +47,11 @@ export interface Journal {
   removeCursor(endpoint: string): Promise<void>;
   /** Those of endpoints. The relay's own parts know theirs. */
   cursors(): Promise<Cursor[]>;
+  /**
+   * Where an endpoint's cursor shall end, kept over restarts and gone with the cursor: `set` puts it at the journal's end, unless one was
+   * put before; `clear` takes it away. Resolves with the place; undefined where there is none.
+   */
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): Promise<number | undefined>;
 
   deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]>;
   /** Removes dead letters, to be sent again or for good. Returns how many there were. */

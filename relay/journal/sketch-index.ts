@@ -1,4 +1,5 @@
 import type { BatchHeader } from './catalog.ts';
+import { isDamage } from './sqlite/database.ts';
 import { Sketches, type StoredSketch } from './sqlite/sketches.ts';
 
 /** What of a stretch of the journal is not as the index has it. */
@@ -15,6 +16,11 @@ export class SketchIndex implements Disposable {
   /** Opens or makes it. Throws what the disk says. */
   constructor(directory: string) {
     this.#sketches = Sketches.forWriting(directory);
+  }
+
+  /** Has all of it made anew where what was thrown says that the file is damaged. */
+  static discardIfDamaged(directory: string, error: unknown): void {
+    if (isDamage(error)) Sketches.discard(directory);
   }
 
   /** Compares the index with the journal's batches from one place up to another, which must be all that there are. */

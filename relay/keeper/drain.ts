@@ -8,8 +8,16 @@ export interface DrainOptions {
   readonly timeoutMs: number;
   /** Fluent Bit's own HTTP server. */
   readonly fluentBit: URL;
+  /** Nothing may have come for so long, in milliseconds: for where the runner may still be at work. */
+  readonly quietMs: number;
   /** Looks at what Fluent Bit has not read. */
-  readonly look: () => Promise<Left>;
+  readonly look: () => Promise<Look>;
+}
+
+export interface Look {
+  readonly left: Left;
+  /** Of all that is kept, read or not: when it grows, something has come. */
+  readonly keptBytes: number;
 }
 
 export interface Drained {
@@ -32,17 +40,20 @@ const CHUNKS_MS = 6_000;
  * Waits until Fluent Bit has read and sent everything, or the time is up. Sent is when it counts as many records out as in; or, where
  * its outputs do not all get everything and the counters can never agree, when no chunk is left.
  */
-export async function drain({ clock, timeoutMs, fluentBit, look }: DrainOptions): Promise<Drained> {
+export async function drain({ clock, timeoutMs, fluentBit, quietMs, look }: DrainOptions): Promise<Drained> {
   const startedMs = clock.monotonicMs();
   let readMs: number | undefined;
+  let before = 0;
   for (;;) {
-    const left = await look();
-    if (left.bytes > 0) readMs = undefined;
-    else readMs ??= clock.monotonicMs();
+    const { left, keptBytes } = await look();
+    if (left.bytes > 0 || keptBytes > before) readMs = undefined;
+    if (left.bytes === 0) readMs ??= clock.monotonicMs();
+    before = keptBytes;
     const asked = await askFluentBit(fluentBit, clock);
     const nowMs = clock.monotonicMs();
     const waitedMs = nowMs - startedMs;
-    const delivered = readMs !== undefined && typeof asked !== 'string' && isSent(asked, nowMs - readMs);
+    const sinceReadMs = readMs === undefined ? Number.NEGATIVE_INFINITY : nowMs - readMs;
+    const delivered = sinceReadMs >= quietMs && typeof asked !== 'string' && isSent(asked, sinceReadMs);
     if (delivered || waitedMs >= timeoutMs) {
       return {
         delivered,

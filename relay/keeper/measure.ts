@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { RelayError } from '../errors.ts';
 import { systemCode } from './folder.ts';
 import { kindOf } from './names.ts';
 import { positionKey, readPositions } from './positions.ts';
@@ -10,20 +11,24 @@ import { endsInRest } from './unended.ts';
 export interface Measure {
   /** What Fluent Bit has not read yet. */
   readonly left: Left;
+  /** All that is kept, read or not. */
+  readonly keptBytes: number;
   /** Last lines without a line end: Fluent Bit never reads them, the keeper hands them over when the page is finished. */
   readonly unended: Left;
   /** Why the positions cannot be read. */
   readonly failure: string | undefined;
 }
 
-/** Compares the kept files with Fluent Bit's positions. Changes nothing. Throws where the kept folder cannot be read. */
+/** Compares the kept files with Fluent Bit's positions. Changes nothing. Throws `KEEP_IMPOSSIBLE`. */
 export function measure(keptFolder: string, positionsFolder: string): Measure {
   const { positions, failure } = readPositions(positionsFolder);
   const left = { files: 0, bytes: 0 };
   const unended = { files: 0, bytes: 0 };
+  let keptBytes = 0;
   for (const { path, name } of keptFiles(keptFolder)) {
     try {
       const { ino, size } = lstatSync(path, { bigint: true });
+      keptBytes += Number(size);
       const position = positions.get(positionKey(ino, name));
       const bytes = Number(size) - Math.min(Number(size), position ?? 0);
       if (bytes === 0) continue;
@@ -35,7 +40,7 @@ export function measure(keptFolder: string, positionsFolder: string): Measure {
       if (systemCode(error) !== 'ENOENT') throw error;
     }
   }
-  return { left, unended, failure };
+  return { left, unended, keptBytes, failure };
 }
 
 function keptFiles(folder: string): { readonly path: string; readonly name: string }[] {
@@ -44,7 +49,9 @@ function keptFiles(folder: string): { readonly path: string; readonly name: stri
       return readdirSync(join(folder, below));
     } catch (error) {
       if (below !== '.' && systemCode(error) === 'ENOENT') return [];
-      throw error;
+      throw new RelayError('KEEP_IMPOSSIBLE', `the kept folder ${folder} cannot be read: has the keeper run?`, {
+        cause: error,
+      });
     }
   };
   const again = namesIn('again').map((n) => join('again', n));

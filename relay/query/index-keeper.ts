@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../io/clock.ts';
 const LOOK_INTERVAL_MS = 30_000;
 /** Fewer new records than this are looked through faster than an index of them is made. */
 const WORTHWHILE_RECORDS = 50_000;
+/** Sketches of what was purged go at least this often, though nothing is new. */
+const SWEEP_INTERVAL_MS = 6 * 3_600_000;
 /** After each step it rests so many times as long as the step took: a small part of one processor at most. */
 const REST = 3;
 const BUSY_REST_MS = 1_000;
@@ -24,13 +26,14 @@ export class IndexKeeper {
   #rest: Timer | undefined;
   #isWorking = false;
   #doneSeq = 0;
+  #doneMs: number;
   #closed = false;
 
   constructor(options: IndexKeeperOptions) {
     this.#options = options;
+    this.#doneMs = options.clock.monotonicMs();
     this.#look = options.clock.every(LOOK_INTERVAL_MS, () => {
-      if (!this.#isWorking && options.nextSeq() - this.#doneSeq >= WORTHWHILE_RECORDS)
-        void this.#work(options.nextSeq());
+      if (!this.#isWorking && this.#isWorthwhile()) void this.#work(options.nextSeq());
     });
   }
 
@@ -38,6 +41,11 @@ export class IndexKeeper {
     this.#closed = true;
     this.#look.cancel();
     this.#rest?.cancel();
+  }
+
+  #isWorthwhile(): boolean {
+    const { clock, nextSeq } = this.#options;
+    return nextSeq() - this.#doneSeq >= WORTHWHILE_RECORDS || clock.monotonicMs() - this.#doneMs >= SWEEP_INTERVAL_MS;
   }
 
   async #work(upToSeq: number): Promise<void> {
@@ -50,6 +58,7 @@ export class IndexKeeper {
     if (this.#closed) return;
     if (!more) {
       this.#doneSeq = upToSeq;
+      this.#doneMs = clock.monotonicMs();
       this.#isWorking = false;
       return;
     }

@@ -40,22 +40,19 @@ export class Indexer {
 
   /** Works for about so long. True where there is more to do; false at the end of a pass: then it is to be called again some time later. */
   step(budgetMs: number): boolean {
-    if (this.#pass === undefined) {
-      if (!this.#hasRoom()) return false;
-      const whole = this.#clock.monotonicMs() - this.#wholeMs > WHOLE_INTERVAL_MS;
-      if (whole) this.#wholeMs = this.#clock.monotonicMs();
-      this.#pass = new Pass(this.#options, whole ? 0 : this.#throughSeq, this.#sketcher);
-    }
     const untilMs = this.#clock.monotonicMs() + budgetMs;
     try {
+      if (this.#pass === undefined && !this.#hasRoom()) return false;
+      const pass = (this.#pass ??= this.#begin());
       while (this.#clock.monotonicMs() < untilMs) {
-        if (this.#pass.work()) continue;
-        this.#throughSeq = this.#pass.throughSeq;
+        if (pass.work()) continue;
+        this.#throughSeq = pass.throughSeq;
         this.close();
         return false;
       }
     } catch (error) {
       this.close();
+      SketchIndex.discardIfDamaged(this.#options.directory, error);
       throw error;
     }
     return true;
@@ -65,6 +62,13 @@ export class Indexer {
   close(): void {
     this.#pass?.[Symbol.dispose]();
     this.#pass = undefined;
+  }
+
+  #begin(): Pass {
+    const nowMs = this.#clock.monotonicMs();
+    const whole = nowMs - this.#wholeMs > WHOLE_INTERVAL_MS;
+    if (whole) this.#wholeMs = nowMs;
+    return new Pass(this.#options, whole ? 0 : this.#throughSeq, this.#sketcher);
   }
 
   #hasRoom(): boolean {
@@ -86,7 +90,12 @@ class Pass implements Disposable {
   constructor({ directory, batchBytesMin = WORTHWHILE_BYTES }: IndexerOptions, fromSeq: number, sketcher: Sketcher) {
     this.#batchBytesMin = batchBytesMin;
     this.#catalog = new Catalog(directory);
-    this.#index = new SketchIndex(directory);
+    try {
+      this.#index = new SketchIndex(directory);
+    } catch (error) {
+      this.#catalog[Symbol.dispose]();
+      throw error;
+    }
     this.#sketcher = sketcher;
     this.#seq = fromSeq;
   }

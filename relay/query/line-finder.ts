@@ -14,13 +14,23 @@ export interface FoundLine {
   readonly timeMs: number;
 }
 
+/** Strings of this size live and die where memory is fresh; larger ones cost more than the search itself. */
+const CHUNK_BYTES = 65_536;
+const LF = 0x0a;
+
+interface Chunk {
+  /** Where in the lines it begins. */
+  readonly start: number;
+  readonly text: string;
+}
+
 /** A batch's lines, as they are looked through: what is made of them is made once, however many queries ask. */
 export class BatchText {
   readonly firstSeq: number;
   readonly records: number;
   readonly lines: Buffer;
   readonly #parsed = new Map<number, ParsedRecord | undefined>();
-  #text: string | undefined;
+  readonly #chunks: Chunk[] = [];
   #offsets: Uint32Array | undefined;
 
   constructor({ firstSeq, records }: { readonly firstSeq: number; readonly records: number }, lines: Buffer) {
@@ -29,9 +39,21 @@ export class BatchText {
     this.lines = lines;
   }
 
-  /** All lines, each byte as one character: expressions run over that fastest. */
-  get text(): string {
-    return (this.#text ??= this.lines.toString('latin1'));
+  /** All lines in pieces of whole lines, each byte as one character: expressions run over that fastest. */
+  *chunks(): Generator<Chunk, void> {
+    yield* this.#chunks;
+    const { lines } = this;
+    const last = this.#chunks.at(-1);
+    for (let start = last === undefined ? 0 : last.start + last.text.length; start < lines.length;) {
+      let end = Math.min(start + CHUNK_BYTES, lines.length);
+      if (end < lines.length) end = lines.lastIndexOf(LF, end - 1) + 1;
+      // A line that is longer than that has one for itself.
+      if (end <= start) end = lines.indexOf(LF, start + CHUNK_BYTES) + 1 || lines.length;
+      const chunk = { start, text: lines.toString('latin1', start, end) };
+      this.#chunks.push(chunk);
+      yield chunk;
+      start = end;
+    }
   }
 
   /** See `lineOffsets`. */
@@ -65,10 +87,10 @@ export function* findLines(
   options: { readonly newestFirst: boolean; readonly timeOf: TimeOf },
 ): Generator<FoundLine, void> {
   const [first, ...others] = query.needs;
-  if (first !== undefined && !found(first, batch.text)) return;
-  const { offsets } = batch;
-  const candidates = first === undefined ? undefined : candidatesOf(first, batch.text, offsets);
+  const candidates = first === undefined ? undefined : candidatesOf(first, batch);
   const count = candidates?.length ?? batch.records;
+  if (count === 0) return;
+  const { offsets } = batch;
   for (let i = 0; i < count; i++) {
     const nth = options.newestFirst ? count - 1 - i : i;
     const index = candidates?.[nth] ?? nth;
@@ -76,7 +98,7 @@ export function* findLines(
     const end = offsets[index + 1]! - 1;
     // The place of a record that was purged.
     if (end <= start) continue;
-    if (others.length > 0 && !others.every((need) => found(need, batch.text.slice(start, end)))) continue;
+    if (others.length > 0 && !hasAll(others, batch.lines.toString('latin1', start, end))) continue;
     const record = batch.record(index);
     if (record === undefined || !query.matches(record)) continue;
     const timeMs = timeOf(record, options.timeOf, batch.lines, start);
@@ -85,21 +107,26 @@ export function* findLines(
   }
 }
 
-function found(need: RegExp, text: string): boolean {
-  need.lastIndex = 0;
-  return need.test(text);
+function hasAll(needs: readonly RegExp[], text: string): boolean {
+  return needs.every((need) => {
+    need.lastIndex = 0;
+    return need.test(text);
+  });
 }
 
 /** The indexes of the lines that hold something. */
-function candidatesOf(need: RegExp, text: string, offsets: Uint32Array): number[] {
+function candidatesOf(need: RegExp, batch: BatchText): number[] {
   const candidates: number[] = [];
   let index = 0;
-  need.lastIndex = 0;
-  for (let hit = need.exec(text); hit !== null; hit = need.exec(text)) {
-    // Most often the next hit is near; where it is not, the lines between are passed over in a tight loop.
-    while (offsets[index + 1]! <= hit.index) index++;
-    candidates.push(index);
-    need.lastIndex = offsets[index + 1]!;
+  for (const { start, text } of batch.chunks()) {
+    need.lastIndex = 0;
+    for (let hit = need.exec(text); hit !== null; hit = need.exec(text)) {
+      const { offsets } = batch;
+      // Most often the next hit is near; where it is not, the lines between are passed over in a tight loop.
+      while (offsets[index + 1]! <= start + hit.index) index++;
+      candidates.push(index);
+      need.lastIndex = offsets[index + 1]! - start;
+    }
   }
   return candidates;
 }

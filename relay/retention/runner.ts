@@ -205,6 +205,6 @@ export class Runner {
   }
 
   async #note(...lines: readonly string[]): Promise<void> {
-    for (const line of lines) await this.#options.store.note(this.#run.id, line);
+    await this.#options.store.note(this.#run.id, lines);
   }
 }

@@ -46,7 +46,7 @@ export function ruleInWords(rule: PlannedRule): string {
 
 export function keepInWords({ name, match, keep_hours, undelivered }: RuleOptions): string {
   const kept =
-    keep_hours === 0 ? 'for ever' : keep_hours % 24 === 0 ? `${keep_hours / 24} days` : `${keep_hours} hours`;
+    keep_hours === 0 ? 'for ever' : keep_hours % 24 === 0 ? plural(keep_hours / 24, 'day') : plural(keep_hours, 'hour');
   const also = undelivered === 'purge' && keep_hours > 0 ? '; then also what endpoints have not got yet' : '';
   return `${name}: ${matchInWords(recordMatch(match))} is kept ${kept}${also}`;
 }
@@ -82,4 +82,8 @@ function stayed({ held, undelivered, owed }: PurgeTally): string[] {
     ...(undelivered > 0 ? [`${number(undelivered)} records stay because an endpoint has not got them yet`] : []),
     ...Object.entries(owed).map(([endpoint, count]) => `${number(count)} of them endpoint ${endpoint} had not got`),
   ];
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -31,8 +31,8 @@ export class Endpoints implements Workplace<ConfiguredEndpoint> {
     const { name, delivery, definition, options } = configured;
     if (delivery.retire === 'discard') return this.#discard(name);
     if (delivery.retire === 'drain' && (await this.#cursor(name)) === undefined) return this.#tellRetired(name);
-    const { journal } = this.#world;
-    const untilSeq = delivery.retire === 'drain' ? journal.nextSeq : undefined;
+    // The end is that of the first start: what comes while it drains, over however many starts, is not for it any more.
+    const untilSeq = await this.#world.journal.cursorEnd(name, delivery.retire === 'drain' ? 'set' : 'clear');
     const endpoint = await Endpoint.start(
       {
         name,

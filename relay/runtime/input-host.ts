@@ -9,7 +9,8 @@ import type {
 } from '../component/input.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Dataset, Flag } from '../record/recorder.ts';
+import type { Flag } from '../record/recorder.ts';
+import type { Datasets } from './datasets.ts';
 import type { RunnerDatasets } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { ConfiguredInput } from '../config/config.ts';
@@ -44,9 +45,7 @@ export interface InputWorld {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly isStored: (dataset: string) => boolean;
-  /** The name under which a dataset is kept. */
-  readonly datasetName: (dataset: string) => string;
+  readonly datasets: Pick<Datasets, 'of'>;
   /** Where lines of GitHub's runners go; undefined where jobs are not put together. */
   readonly runner: RunnerDatasets | undefined;
 }
@@ -84,8 +83,8 @@ function contextOf(name: string, world: InputWorld, counters: Counters): InputCo
     log: world.log.child({ input: name }),
     counters,
     recorder: acceptor.recorder,
+    dataset: (dataset) => world.datasets.of(dataset),
     runner: world.runner,
-    dataset: (dataset): Dataset => ({ name: world.datasetName(dataset), stored: world.isStored(dataset) }),
     accept: (write, key) =>
       acceptor.accept(write, key, () => {
         counters.repeats++;

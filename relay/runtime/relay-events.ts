@@ -29,6 +29,7 @@ export class RelayEvents implements JournalEvents, DeliveryEvents {
   readonly #observeAge: Observe;
   readonly #onReclaimed: (records: number, firstSeq: number) => void;
   readonly #onFailed: () => void;
+  readonly #secondsToFull: () => Promise<number | undefined>;
 
   constructor(options: {
     log: Log;
@@ -36,12 +37,15 @@ export class RelayEvents implements JournalEvents, DeliveryEvents {
     observeAge: Observe;
     onReclaimed: (records: number, firstSeq: number) => void;
     onFailed: () => void;
+    /** How long the journal has room at the present rate; asked when an endpoint goes down and with each reminder. */
+    secondsToFull: () => Promise<number | undefined>;
   }) {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#observeAge = options.observeAge;
     this.#onReclaimed = options.onReclaimed;
     this.#onFailed = options.onFailed;
+    this.#secondsToFull = options.secondsToFull;
   }
 
   counters(endpoint: string): EndpointCounters {
@@ -88,6 +92,8 @@ export class RelayEvents implements JournalEvents, DeliveryEvents {
     if (to.name === 'down') {
       const failure = detail.failure === undefined ? {} : failureFields(detail.failure);
       this.#log.warn('endpoint is down; records for it are kept until it is back', { ...fields, ...failure });
+      // From here on the journal's growth is measured.
+      void this.#secondsToFull();
     } else if (from.name === 'down') {
       const downForMs = to.sinceMs - from.sinceMs;
       this.#log.warn('endpoint is back', { ...fields, down_for_s: Math.round(downForMs / 1_000) });
@@ -97,12 +103,18 @@ export class RelayEvents implements JournalEvents, DeliveryEvents {
   }
 
   reminder(endpoint: string, state: EndpointState, detail: StateDetail): void {
-    this.#log.warn('endpoint is still down', {
+    const fields = {
       endpoint,
       since: new Date(state.sinceMs).toISOString(),
       ...this.#detailFields(detail),
       ...(detail.failure === undefined ? {} : failureFields(detail.failure)),
-    });
+    };
+    void this.#secondsToFull().then((seconds) =>
+      this.#log.warn('endpoint is still down', {
+        ...fields,
+        ...(seconds === undefined ? {} : { journal_full_in_s: seconds }),
+      }),
+    );
   }
 
   deadLettersFull(endpoint: string, deadLetters: number): void {

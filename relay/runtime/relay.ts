@@ -1,6 +1,6 @@
 import type { AlertBoard } from '../alerts/board.ts';
 import type { Acceptor } from '../accept/acceptor.ts';
-import { isStored, type Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { configDifference, type ConfigChange } from '../config/difference.ts';
 import type { Endpoint } from '../delivery/endpoint.ts';
 import { RelayError, describeError } from '../errors.ts';
@@ -12,16 +12,19 @@ import { RetentionService } from '../retention/service.ts';
 import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
+import { Datasets } from './datasets.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
 import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
 import { Inputs } from './inputs.ts';
+import { QuotaForecast } from './quota-forecast.ts';
 import { RelayEvents } from './relay-events.ts';
 import { registerMetrics } from './relay-metrics.ts';
 import { Alerts } from './alerts.ts';
 import { within } from './within.ts';
 import { OwnRecords } from './own-records.ts';
 import { giveUpRuns, RAW_DATASETS, Runs } from './runs.ts';
+import { Replays } from './replays.ts';
 import { acceptorFor, limitsOf, openJournal } from './storage.ts';
 import { readStatus, type RelayStatus } from './status.ts';
 
@@ -58,11 +61,14 @@ export class Relay {
   readonly ownRecords: OwnRecords;
   /** Searches over what the journal holds. */
   readonly searches: Searches;
+  /** Records that are sent to an endpoint once more. */
+  readonly replays: Replays;
   /** The assembly of GitHub Actions jobs; undefined where it is switched off. */
   readonly runs: Runs | undefined;
   readonly #world: RelayWorld;
   readonly filters: Filters;
   readonly #acceptor: Acceptor;
+  readonly #datasets: Datasets;
   readonly #inputs: Inputs;
   readonly #endpoints: Endpoints;
   #alerts: Alerts | undefined;
@@ -80,15 +86,16 @@ export class Relay {
     this.#acceptor = acceptorFor(config, journal, world.clock);
     this.ownRecords = new OwnRecords(this.#acceptor, world.log);
     this.filters = new Filters(world);
+    this.#datasets = new Datasets(config.store, (dataset) => this.filters.datasetName(dataset));
     this.#inputs = new Inputs({
       acceptor: this.#acceptor,
       clock: world.clock,
       random: world.random,
       log: world.log,
-      isStored: (dataset) => isStored(config.store, dataset),
-      datasetName: (dataset) => this.filters.datasetName(dataset),
+      datasets: this.#datasets,
       runner: config.runs.enabled ? RAW_DATASETS : undefined,
     });
+    this.replays = new Replays(this, world);
     this.#endpoints = new Endpoints({ ...world, journal, events, forwardWorkerLog: config.runs.forward_worker_log });
     this.searches = new Searches({
       clock: world.clock,
@@ -124,6 +131,12 @@ export class Relay {
         if (relay !== undefined) relay.ownRecords.gap(records, firstSeq);
       },
       onFailed: world.onFatal,
+      secondsToFull: () => forecast.secondsLeft(),
+    });
+    const forecast = new QuotaForecast({
+      clock: world.clock,
+      stats: () => journal.stats(),
+      limits: () => limitsOf(relay?.config ?? config),
     });
     const journal = await openJournal(config, events);
     const opened = new Relay(config, world, journal, events);
@@ -219,6 +232,7 @@ export class Relay {
     this.#stopping = true;
     this.#retirements?.cancel();
     this.#alerts?.stop();
+    this.replays.stopAll();
     const { clock, log } = this.#world;
     const until = clock.monotonicMs() + deadlineMs;
     const left = (): number => Math.max(0, until - clock.monotonicMs());
@@ -227,7 +241,7 @@ export class Relay {
     await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     if (this.runs !== undefined)
       await within(this.#world, Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
-    await within(this.#world, left(), this.retention.close(), 'a purge');
+    await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.retention.close(), 'a purge');
     await this.#endpoints.deliverLast(left());
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)
@@ -247,6 +261,7 @@ export class Relay {
     }
     this.#acceptor.filter = this.filters.build(config);
     this.journal.configure(limitsOf(config));
+    this.#datasets.configure(config.store);
     await this.retention.configure(config.retention);
     this.#alerts?.configure(config.alerts);
     const endpoints = await changeOver(

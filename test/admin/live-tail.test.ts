@@ -22,6 +22,9 @@ afterAll(async () => {
   await admin[Symbol.asyncDispose]();
 });
 
+/** Waits as long as a busy machine may need. */
+const soon = (check: () => void | Promise<void>): Promise<void> => vi.waitFor(check, 15_000);
+
 interface Frame {
   readonly type: string;
   readonly missed?: number;
@@ -49,8 +52,7 @@ class Watcher {
 
   static async open(query: string): Promise<Watcher> {
     const watcher = new Watcher(query);
-    // The first one to watch has the parts loaded that watching needs.
-    await vi.waitFor(() => expect(watcher.frames[0]).toMatchObject({ type: 'following' }), { timeout: 10_000 });
+    await soon(() => expect(watcher.frames[0]).toMatchObject({ type: 'following' }));
     return watcher;
   }
 
@@ -85,9 +87,9 @@ test('each watcher is shown what its query means, as it is committed, once', asy
     Watcher.open('absent'),
   ]);
   await send('one', 'two');
-  await vi.waitFor(() => expect(all.messages).toEqual(['one', 'two']));
+  await soon(() => expect(all.messages).toEqual(['one', 'two']));
   await send('three');
-  await vi.waitFor(() => expect(all.messages).toEqual(['one', 'two', 'three']));
+  await soon(() => expect(all.messages).toEqual(['one', 'two', 'three']));
 
   expect(some.messages).toEqual(['two', 'three']);
   expect(none.messages).toEqual([]);
@@ -99,34 +101,34 @@ test('who pauses is told how much passed meanwhile, and another query may be ask
   const control = await Watcher.open('');
   watcher.say({ type: 'pause' });
   await send('a1', 'a2');
-  await vi.waitFor(() => expect(control.messages).toEqual(['a1', 'a2']));
+  await soon(() => expect(control.messages).toEqual(['a1', 'a2']));
   expect(watcher.messages).toEqual([]);
   watcher.say({ type: 'resume' });
   watcher.say({ type: 'query', q: 'b' });
-  await vi.waitFor(() => expect(watcher.frames.filter(({ type }) => type === 'following')).toHaveLength(2));
+  await soon(() => expect(watcher.frames.filter(({ type }) => type === 'following')).toHaveLength(2));
   await send('a3', 'b1');
-  await vi.waitFor(() => expect(watcher.messages).toEqual(['b1']));
+  await soon(() => expect(watcher.messages).toEqual(['b1']));
   expect(watcher.missed).toBe(2);
 });
 
 test('a query that cannot be understood is told, and the next one is followed', async () => {
   const watcher = new Watcher('"');
-  await vi.waitFor(() =>
+  await soon(() =>
     expect(watcher.frames).toEqual([
       { type: 'error', code: 'QUERY_INVALID', message: expect.stringContaining('at character 1') as string },
     ]),
   );
   watcher.say({ type: 'query', q: 'c1' });
-  await vi.waitFor(() => expect(watcher.frames).toHaveLength(2));
+  await soon(() => expect(watcher.frames).toHaveLength(2));
   await send('c1');
-  await vi.waitFor(() => expect(watcher.messages).toEqual(['c1']));
+  await soon(() => expect(watcher.messages).toEqual(['c1']));
 });
 
 test('a flood is shown in part, and the rest is counted', async () => {
   const watcher = await Watcher.open('flood');
   const long = 'x'.repeat(40_000);
   await send(...Array.from({ length: 3_000 }, (_, i) => `flood ${i}`), `flood ${long}`);
-  await vi.waitFor(() => expect(watcher.messages.length + watcher.missed).toBe(3_001), 5_000);
+  await soon(() => expect(watcher.messages.length + watcher.missed).toBe(3_001));
   expect(watcher.messages.length).toBeGreaterThan(100);
   expect(watcher.missed, 'not all can be shown at once').toBeGreaterThan(0);
 });
@@ -134,7 +136,7 @@ test('a flood is shown in part, and the rest is counted', async () => {
 test('a record too long to be shown as it passes says where it is', async () => {
   const watcher = await Watcher.open('long');
   await send(`long ${'x'.repeat(40_000)}`);
-  await vi.waitFor(() => expect(watcher.frames.flatMap(({ records = [] }) => records)).toHaveLength(1));
+  await soon(() => expect(watcher.frames.flatMap(({ records = [] }) => records)).toHaveLength(1));
   const [shown] = watcher.frames.flatMap(({ records = [] }) => records);
   expect(shown).toEqual({ seq: expect.any(Number) as number, bytes: expect.any(Number) as number });
 });
@@ -150,7 +152,7 @@ test('strangers, pages of other sites and other names are refused', async () => 
   expect((await admin.ask({ path: '/api/v1/tail', token: admin.tokens.get('viewer') })).status).toBe(400);
 
   const own = new Watcher('', { origin: `http://127.0.0.1:${admin.port}` });
-  await vi.waitFor(() => expect(own.frames[0]).toMatchObject({ type: 'following' }));
+  await soon(() => expect(own.frames[0]).toMatchObject({ type: 'following' }));
 });
 
 test.each(['x', '{}', '[]', '{"type":"query"}', '{"type":"pause","more":1}', '{"type":"query","q":5}'])(
@@ -174,7 +176,7 @@ test('garbage instead of WebSocket frames ends that connection alone', async () 
   socket.write(Buffer.alloc(5_000, 0xff));
   await once(socket.resume(), 'close');
   await send('still here');
-  await vi.waitFor(() => expect(other.messages).toContain('still here'));
+  await soon(() => expect(other.messages).toContain('still here'));
 });
 
 test('commands may watch through the control socket', async () => {

@@ -26,6 +26,16 @@ test('a good config is said to be good', async () => {
   expect(stdout).toMatch(/^skipped .*--connect/m);
 });
 
+test('a file of secrets to mask that cannot be read is a problem', async () => {
+  using folder = temporaryFolder();
+  const redact = 'redact: [{ literals: [{ name: x, value_file: ./missing }] }]\n';
+
+  const { exitCode, stdout } = await check(folder.path, oneInput + toFile + redact);
+
+  expect(exitCode).toBe(1);
+  expect(stdout).toMatch(/^problem +redact\[0\]\.literals\[0\]\.value_file: .*missing cannot be read/m);
+});
+
 test('a broken config is told problem by problem, as compilers do', async () => {
   using folder = temporaryFolder();
 

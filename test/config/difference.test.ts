@@ -46,7 +46,7 @@ test.each([
   { text: 'log: { level: debug }', name: 'log.level', takesEffect: 'live' },
   { text: 'journal: { sync: normal }', name: 'journal.sync', takesEffect: 'restart' },
   { text: 'data_dir: /elsewhere', name: 'data_dir', takesEffect: 'restart' },
-  { text: 'store: false', name: 'store', takesEffect: 'restart' },
+  { text: 'store: false', name: 'store', takesEffect: 'live' },
   { text: "admin: { listen: '127.0.0.1:1' }", name: 'admin.listen', takesEffect: 'restart' },
 ])('$text takes effect: $takesEffect', ({ text, name, takesEffect }) => {
   expect(difference(`${before}${text}\n`)).toEqual([

@@ -156,6 +156,24 @@ export function journalContract(open: (limits?: Partial<JournalLimits>) => Promi
     });
   });
 
+  test('the end of a cursor stays where it was put first, over a restart too, until it is cleared or the cursor goes', async () => {
+    await using harness = await open();
+    await harness.journal.openCursor('siem', 'first');
+    expect(await harness.journal.cursorEnd('siem', 'clear')).toBeUndefined();
+    await harness.append(['one', 'two']);
+    expect(await harness.journal.cursorEnd('siem', 'set')).toBe(3);
+    await harness.append(['three']);
+    await harness.reopen();
+    expect(await harness.journal.cursorEnd('siem', 'set')).toBe(3);
+    expect(await harness.journal.cursorEnd('other', 'set')).toBe(4);
+
+    await harness.journal.removeCursor('siem');
+    expect(await harness.journal.cursorEnd('siem', 'set')).toBe(4);
+    await harness.journal.cursorEnd('siem', 'clear');
+    await harness.append(['four']);
+    expect(await harness.journal.cursorEnd('siem', 'set')).toBe(5);
+  });
+
   test('many small batches are read as few', async () => {
     await using harness = await open();
     for (let n = 0; n < 300; n++) await harness.append([`record ${n}`]);

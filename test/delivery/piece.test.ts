@@ -2,8 +2,16 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { compileMatch } from '../../relay/delivery/match.ts';
 import { cutBatch, seqAt, splitPiece, type Piece } from '../../relay/delivery/piece.ts';
+import { Window } from '../../relay/delivery/window.ts';
 import type { Batch } from '../../relay/record/batch.ts';
 import { messagesOf } from '../support/fake-journal.ts';
+
+/** Some records of the batch purged: their lines empty, their places there. */
+function purged(batch: Batch, absent: readonly number[]): Batch {
+  const lines = batch.lines.toString().split('\n').slice(0, -1);
+  for (const index of absent) lines[index] = '';
+  return { ...batch, absent: absent.length, lines: Buffer.from(lines.map((line) => `${line}\n`).join('')) };
+}
 
 interface Made {
   readonly batch: Batch;
@@ -109,3 +117,31 @@ test('a record larger than the limit goes by itself', () => {
 function seqsOf(piece: Piece): number[] {
   return Array.from({ length: piece.records }, (_, i) => seqAt(piece, i));
 }
+
+test.each([
+  { what: 'all', fromSeq: 10, match: undefined, untilSeq: undefined, seqs: [10, 12, 15] },
+  { what: 'from the middle', fromSeq: 12, match: undefined, untilSeq: undefined, seqs: [12, 15] },
+  { what: 'from a place that is gone', fromSeq: 13, match: undefined, untilSeq: undefined, seqs: [15] },
+  { what: 'up to a place', fromSeq: 10, match: undefined, untilSeq: 14, seqs: [10, 12] },
+  { what: 'only one dataset', fromSeq: 10, match: 'b', untilSeq: undefined, seqs: [15] },
+  { what: 'nothing that matches', fromSeq: 10, match: 'z', untilSeq: undefined, seqs: [] },
+])('of a batch that a purge has taken from, $what keeps its places and counts what is gone', (wanted) => {
+  // Places 10 to 15: a, (gone), a, (gone), (gone), b.
+  const { batch } = makeBatch(10, ['a', 'a', 'a', 'b', 'a', 'b'], []);
+  const matcher = compileMatch(wanted.match === undefined ? undefined : { 'event.dataset': wanted.match });
+  const limits = { recordsMax: 2, bytesMax: 10_000, inFlightMax: 9 };
+  const window = new Window();
+
+  const pieces = cutBatch(purged(batch, [1, 3, 4]), wanted.fromSeq, matcher, limits, wanted.untilSeq);
+  for (const piece of pieces) window.add(piece);
+  const sent = pieces.flatMap((piece) => messagesOf(piece));
+  for (let piece = window.take(); piece !== undefined; piece = window.take()) window.done(piece);
+  const progress = window.settle()!;
+
+  const end = wanted.untilSeq ?? 16;
+  const gone = [11, 13, 14].filter((seq) => seq >= wanted.fromSeq && seq < end).length;
+  expect(sent).toEqual(wanted.seqs.map((seq) => `r${seq}`));
+  expect(progress).toMatchObject({ fromSeq: wanted.fromSeq, toSeq: end, delivered: wanted.seqs.length });
+  expect(progress.purged ?? 0).toBe(gone);
+  expect(progress.filtered).toBe(end - wanted.fromSeq - gone - wanted.seqs.length);
+});

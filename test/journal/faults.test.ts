@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
@@ -77,6 +78,18 @@ test('nothing is acknowledged while the journal is locked', async () => {
   other.close();
   await appended;
   expect(harness.journal.nextSeq).toBe(2);
+});
+
+test('a journal whose disk has gone says so when it is closed, and does not keep the process from ending', async () => {
+  const threads = (): string[] => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort');
+  const before = threads().length;
+  const harness = await JournalHarness.open();
+  await harness.append(['kept']);
+  rmSync(harness.directory, { recursive: true });
+
+  await expect(harness.journal.close()).rejects.toThrow('ENOENT');
+  await expect.poll(() => threads().length).toBe(before);
+  await harness.journal.close();
 });
 
 /** Repeats what the disk refused, as the thread around the writer and the acceptor before it do. */

@@ -65,7 +65,7 @@ test('chunks in any order, repeated, with kills between them, make one job page'
         attributed: STEPS.length,
       });
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
 });
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { RelayError } from '../../relay/errors.ts';
 import { RelayEvents } from '../../relay/runtime/relay-events.ts';
 import type { Log, LogFields } from '../../relay/telemetry/logger.ts';
-import { FakeClock } from '../support/fake-clock.ts';
+import { FakeClock, settled } from '../support/fake-clock.ts';
 
 function open() {
   const lines: { level: string; message: string; fields: LogFields }[] = [];
@@ -21,6 +21,7 @@ function open() {
     observeAge: (_, seconds) => ages.push(seconds),
     onReclaimed: (records) => gaps.push(records),
     onFailed: () => failed++,
+    secondsToFull: async () => 7_200,
   });
   return { events, lines, clock, ages, gaps, failures: () => failed };
 }
@@ -33,13 +34,14 @@ const state = (name: 'up' | 'degraded' | 'down' | 'recovering', sinceMs: number)
   failures: 0,
 });
 
-test('an outage is a warning when it begins and when it ends, with since when, how much waits and why', () => {
+test('an outage is a warning when it begins and when it ends, with since when, how much waits and why', async () => {
   const { events, lines, clock } = open();
   const nowMs = clock.nowMs();
   const detail = { backlogRecords: 7, oldestReceivedMs: nowMs - 5_000, failure };
   events.stateChanged('siem', state('up', 0), state('degraded', nowMs), detail);
   events.stateChanged('siem', state('degraded', nowMs), state('down', nowMs), detail);
   events.reminder('siem', state('down', nowMs), detail);
+  await settled();
   events.stateChanged('siem', state('down', nowMs), state('recovering', nowMs + 90_000), {
     ...detail,
     backlogRecords: 0,
@@ -55,7 +57,11 @@ test('an outage is a warning when it begins and when it ends, with since when, h
     code: 'OUTPUT_UNREACHABLE',
     reason: 'cannot connect: ECONNREFUSED',
   });
-  expect(lines[2]!.fields).toMatchObject({ since: '2026-11-22T05:00:00.000Z', backlog_records: 7 });
+  expect(lines[2]!.fields).toMatchObject({
+    since: '2026-11-22T05:00:00.000Z',
+    backlog_records: 7,
+    journal_full_in_s: 7_200,
+  });
   expect(lines[3]!.fields).toEqual({
     endpoint: 'siem',
     from: 'down',

@@ -182,14 +182,26 @@ test('settings that count from the next start do not half count before', async (
     inputs: { a: tcp },
     endpoints: { e: memory },
     data_dir: './elsewhere',
-    store: false,
+    admin: { listen: '127.0.0.1:1' },
   });
 
   expect(changes.map(({ name, takesEffect }) => `${name} ${takesEffect}`)).toEqual([
     'data_dir restart',
-    'store restart',
+    'admin.listen restart',
   ]);
   await running.send('a', 'kept');
   await expect.poll(() => running.relay.journal.nextSeq).toBe(2);
   expect((await running.relay.journal.stats()).records).toBe(1);
+});
+
+test('a change of `store` counts at once, for inputs that work on too', async () => {
+  await using running = await RelayHarness.start({ inputs: { a: tcp }, endpoints: { e: memory } });
+  await running.send('a', 'kept');
+  await expect.poll(() => running.memory.at('e').messages).toEqual(['kept']);
+
+  await running.reload({ inputs: { a: tcp }, endpoints: { e: memory }, store: false });
+  await running.send('a', 'gone');
+
+  await expect.poll(() => running.memory.at('e').messages).toEqual(['kept', 'gone']);
+  await expect.poll(async () => (await running.relay.journal.stats()).records).toBe(1);
 });

@@ -196,6 +196,14 @@ export class FakeJournal implements Journal {
     return [...this.#books.keys()].map((endpoint) => this.#cursor(endpoint));
   }
 
+  readonly ends = new Map<string, number>();
+
+  async cursorEnd(endpoint: string, change: 'set' | 'clear'): Promise<number | undefined> {
+    if (change === 'clear') this.ends.delete(endpoint);
+    else if (!this.ends.has(endpoint)) this.ends.set(endpoint, this.nextSeq);
+    return this.ends.get(endpoint);
+  }
+
   async deadLetters(endpoint: string, limit: number): Promise<DeadLetter[]> {
     return this.books(endpoint).letters.slice(0, limit);
   }

@@ -4,6 +4,8 @@ import { alertRoutes } from './alerts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { endpointRoutes } from './endpoints.ts';
 import { holdRoutes } from './holds.ts';
+import { harborRoutes } from '../harbor/index.ts';
+import { replayRoutes } from './replays.ts';
 import { relayRoutes } from './relay.ts';
 import { retentionRoutes } from './retention.ts';
 import { runRoutes } from './runs.ts';
@@ -21,11 +23,13 @@ export function apiRoutes(app: FastifyInstance, context: AdminContext): void {
     alertRoutes,
     endpointRoutes,
     deadLetterRoutes,
+    replayRoutes,
     retentionRoutes,
     holdRoutes,
     sessionRoutes,
     tokenRoutes,
     settingsRoutes,
+    harborRoutes,
     searchRoutes,
     tailRoutes,
   ])

@@ -11,6 +11,7 @@ import { route } from '../route.ts';
 import type { AdminContext } from '../server.ts';
 
 const PAGE_MAX = 10_000;
+const PAGE_CHARACTERS_MAX = 8_388_608;
 const EXPORT_MAX = 1_000_000;
 const TIME_LIMIT_MS_MAX = 300_000;
 const EXPORT_TIME_LIMIT_MS = 3_600_000;
@@ -101,7 +102,12 @@ export function searchRoutes(app: FastifyInstance, { relay, clock }: AdminContex
       for await (const step of steps) {
         for (const { seq, line } of step.found)
           records += `${records === '' ? '' : ','}{"seq":${seq},"record":${line}}`;
-        if (step.ending !== undefined) return reply.type('application/json; charset=utf-8').send(page(records, step));
+        // Records may be long: a page ends earlier then, and says where it goes on.
+        const isFull = step.ending === undefined && records.length > PAGE_CHARACTERS_MAX;
+        if (isFull || step.ending !== undefined)
+          return reply
+            .type('application/json; charset=utf-8')
+            .send(page(records, { ...step, ending: step.ending ?? 'records' }));
         if (reply.raw.destroyed) break;
       }
       return reply;

@@ -44,6 +44,7 @@ const explanations: Readonly<Record<ErrorCode, string>> = {
     'A part of the new config could not be put to work, and is as it was before. The rest of it is in effect.',
   ENDPOINT_HAS_BACKLOG: 'An endpoint that still has records waiting is not removed unless that is asked for.',
   ENDPOINT_UNKNOWN: 'There is no endpoint of this name in the config.',
+  REPLAY_BUSY: 'A replay to this endpoint is under way, or enough others are. Wait for it, or stop it.',
   KEEP_IMPOSSIBLE:
     'The keeper cannot keep pages where it is: a folder on another mount, or one that it may not write. It says what to change.',
 };

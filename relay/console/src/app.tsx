@@ -13,12 +13,43 @@ interface Page {
   readonly title: string;
   /** The key that leads there, after `g`. */
   readonly key: string;
+  /** The dataset that it shows, `*` for any: without a stored one the page would be empty, and is not offered. */
+  readonly shows?: string;
   readonly load: () => Promise<ComponentType>;
 }
 
 // Each page is a file of its own, loaded when it is first looked at: the first view stays small.
 const PAGES: readonly Page[] = [
   { path: '', title: 'Overview', key: 'o', load: async () => (await import('./pages/overview.tsx')).Overview },
+  {
+    path: 'runs',
+    title: 'Runs',
+    key: 'r',
+    shows: 'github.runner',
+    load: async () => (await import('./pages/runs.tsx')).Runs,
+  },
+  {
+    path: 'harbor',
+    title: 'Harbor',
+    key: 'h',
+    shows: 'harbor.audit',
+    load: async () => (await import('./pages/harbor.tsx')).Harbor,
+  },
+  {
+    path: 'search',
+    title: 'Search',
+    key: 's',
+    shows: '*',
+    load: async () => (await import('./pages/search.tsx')).Search,
+  },
+  { path: 'tail', title: 'Live tail', key: 't', load: async () => (await import('./pages/tail.tsx')).Tail },
+  {
+    path: 'retention',
+    title: 'Retention',
+    key: 'p',
+    shows: '*',
+    load: async () => (await import('./pages/retention.tsx')).Retention,
+  },
   {
     path: 'endpoints',
     title: 'Endpoints',
@@ -48,6 +79,14 @@ export function App() {
 
 function Shell() {
   const me = session.value!;
+  const store = useSignal<Store>(true);
+  useEffect(() => {
+    ask<{ config: { store?: Store } }>('config').then(
+      ({ config }) => (store.value = config.store ?? true),
+      () => undefined,
+    );
+  }, []);
+  const offered = PAGES.filter(({ shows }) => shows === undefined || isStored(store.value, shows));
   const current = PAGES.find(({ path }) => path === (place.value.path[0] ?? '')) ?? PAGES[0]!;
   useKeys();
   useEffect(() => {
@@ -67,7 +106,7 @@ function Shell() {
           <Text>{me.relay}</Text>
         </a>
         <ul>
-          {PAGES.map((page) => (
+          {offered.map((page) => (
             <li key={page.path}>
               <a
                 href={linkTo(page.path === '' ? [] : [page.path])}
@@ -93,6 +132,13 @@ function Shell() {
       </main>
     </div>
   );
+}
+
+type Store = boolean | Readonly<Record<string, boolean>>;
+
+function isStored(store: Store, dataset: string): boolean {
+  if (typeof store === 'boolean') return store;
+  return dataset === '*' || store[dataset] !== false;
 }
 
 const loaded = new Map<string, ComponentType>();

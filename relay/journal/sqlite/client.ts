@@ -175,6 +175,10 @@ export class SqliteJournal implements PurgeableJournal {
     return this.#callWriter('removeCursor', endpoint);
   }
 
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): Promise<number | undefined> {
+    return this.#callWriter('cursorEnd', endpoint, change);
+  }
+
   async cursors(): Promise<Cursor[]> {
     return (await this.#allCursors()).filter((cursor) => !isInternalCursor(cursor));
   }
@@ -236,11 +240,15 @@ export class SqliteJournal implements PurgeableJournal {
     this.#closed = true;
     await this.#reader?.call('close').catch(() => undefined);
     await this.retention.rest();
-    await this.#callWriter('close');
-    await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
-    // The end of a request that never came: nothing of it was kept.
-    const closed = new RelayError('JOURNAL_CLOSED', 'the journal is closed');
-    for (const { reject } of this.#appending.splice(0)) reject(closed);
+    try {
+      await this.#callWriter('close');
+    } finally {
+      // Also where the disk did not take the last of it: a thread that is left would keep the process from ending, for ever.
+      await Promise.all([this.#writer.worker.terminate(), this.#reader?.worker.terminate()]);
+      // The end of a request that never came: nothing of it was kept.
+      const closed = new RelayError('JOURNAL_CLOSED', 'the journal is closed');
+      for (const { reject } of this.#appending.splice(0)) reject(closed);
+    }
   }
 
   /** Cursors move with every delivery; the writer is told of several moves at once. */

@@ -48,6 +48,7 @@ export interface WriterOptions {
 export interface WriterCalls {
   openCursor(endpoint: string, startAt: 'first' | 'end'): void;
   removeCursor(endpoint: string): void;
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): number | undefined;
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number;
   setAsideDamage(firstSeq: number, records: number, reason: string): DamageOutcome;
   cursors(): Cursor[];

@@ -59,10 +59,14 @@ export class Sketches {
     try {
       return new Sketches(open(directory));
     } catch {
-      // Nothing is lost with it that cannot be made again.
-      for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, SKETCH_FILE + suffix), { force: true });
+      Sketches.discard(directory);
       return new Sketches(open(directory));
     }
+  }
+
+  /** Removes all sketches. Nothing is lost with them that cannot be made again. */
+  static discard(directory: string): void {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, SKETCH_FILE + suffix), { force: true });
   }
 
   /** In order of place. */
@@ -84,6 +88,7 @@ export class Sketches {
         for (const { first_seq, hash, bits } of put) insert.run(first_seq, hash, bits);
       })
       .immediate();
+    if (remove.length > 0) this.#database.pragma('incremental_vacuum');
   }
 
   /** How much of the disk they take, in bytes. */

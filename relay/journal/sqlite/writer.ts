@@ -21,8 +21,15 @@ import { Store } from './store.ts';
 /** Steps of making room for one group of batches, before it is refused: 32 batches each. */
 const ROOM_STEPS_MAX = 64;
 const SWEEP_INTERVAL_MS = 60_000;
+/** Retention's calls that need not be on the disk before they are answered. */
+const UNSYNCED: readonly (keyof PurgeDeskCalls)[] = ['apply', 'giveBack', 'note'];
 /** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
 const SALVAGE_INTERVAL_MS = 60_000;
+
+/** The setting that says where an endpoint's cursor ends. */
+function cursorEndName(endpoint: string): string {
+  return `cursor_end:${endpoint}`;
+}
 
 /** What the writer needs of the world. */
 export interface WriterWorld {
@@ -93,8 +100,8 @@ export class Writer implements WriterCalls {
     guard.policy = this.#policy;
     const reclaimer = new Reclaimer({ directory, database, gaps, guard, clock, limits });
     guard.onReload = () => reclaimer.holdsChanged();
-    const nextSeq = (): number => this.#store.nextSeq;
-    const desk = new PurgeDesk({ database, clock, node: this.#identity.node, gaps, guard, nextSeq });
+    const end = (): Store => this.#store;
+    const desk = new PurgeDesk({ database, clock, node: this.#identity.node, gaps, guard, end });
     return { store, reclaimer, desk };
   }
 
@@ -190,7 +197,22 @@ export class Writer implements WriterCalls {
     this.#transaction(() => {
       this.#database.prepare('DELETE FROM cursor WHERE endpoint = ?').run(endpoint);
       this.#database.prepare('DELETE FROM dead_letter WHERE endpoint = ?').run(endpoint);
+      this.#database.prepare('DELETE FROM setting WHERE name = ?').run(cursorEndName(endpoint));
     });
+  }
+
+  cursorEnd(endpoint: string, change: 'set' | 'clear'): number | undefined {
+    const name = cursorEndName(endpoint);
+    const known = this.#database.prepare('SELECT value FROM setting WHERE name = ?').pluck().get(name);
+    if (change === 'clear') {
+      if (known !== undefined)
+        this.#transaction(() => this.#database.prepare('DELETE FROM setting WHERE name = ?').run(name));
+      return undefined;
+    }
+    if (known !== undefined) return Number(known);
+    const end = this.#store.nextSeq;
+    this.#transaction(() => this.#database.prepare('INSERT INTO setting VALUES (?, ?)').run(name, String(end)));
+    return end;
   }
 
   discardDeadLetters(endpoint: string, ids: readonly number[], outcome: 'redelivered' | 'discarded'): number {
@@ -251,12 +273,14 @@ export class Writer implements WriterCalls {
     args: Parameters<PurgeDeskCalls[Name]>,
   ): { readonly value: ReturnType<PurgeDeskCalls[Name]>; readonly heldMs: number } {
     const startMs = this.#clock.monotonicMs();
-    // What endpoints have taken meanwhile is theirs: a purge must not count it as owed.
-    this.settle();
     if (method === 'protect') this.#policy = args[0] as KeepPolicy;
     const call = this.#desk[method].bind(this.#desk) as (...args: readonly unknown[]) => unknown;
-    const work = (): unknown => this.#transaction(() => call(...args));
-    const value = method === 'apply' || method === 'giveBack' ? this.#withoutSync(work) : work();
+    const work = (): unknown => {
+      // What endpoints have taken meanwhile is theirs: a purge must not count it as owed.
+      if (method === 'apply' || method === 'begin') this.settle();
+      return this.#transaction(() => call(...args));
+    };
+    const value = UNSYNCED.includes(method) ? this.#withoutSync(work) : work();
     return { value: value as ReturnType<PurgeDeskCalls[Name]>, heldMs: this.#clock.monotonicMs() - startMs };
   }
 

@@ -1,9 +1,11 @@
 import { useSignal } from '@preact/signals';
 import type { EndpointStatus, InputStatus, RelayStatus } from '../../../runtime/status.ts';
 import type { Chart as ChartData } from '../../../telemetry/history.ts';
-import { ask } from '../api.ts';
+import type { Alert } from '../../../alerts/board.ts';
+import { ask, mayI } from '../api.ts';
 import { ago, bytes, count, duration, short, time } from '../format.ts';
 import { Badge, Failure, Loading, Meter, Nothing, Panel, Text } from '../parts/basics.tsx';
+import { attempt } from '../parts/notice.tsx';
 import { Chart, perSecond } from '../parts/chart.tsx';
 import { stateTone } from '../parts/state.ts';
 import { usePoll } from '../poll.ts';
@@ -17,6 +19,7 @@ export function Overview() {
   const span = useSignal<'hour' | 'day'>('hour');
   const status = usePoll((abort) => ask<RelayStatus>('status', { signal: abort }), 2_000);
   const charts = usePoll((abort) => ask<ChartData>(`charts?span=${span.value}`, { signal: abort }), 10_000, span.value);
+  const alerts = usePoll(async (abort) => (await ask<{ alerts: Alert[] }>('alerts', { signal: abort })).alerts, 3_000);
   const warnings = usePoll((abort) => ask<Warnings>('warnings', { signal: abort }), 5_000);
   const now = status.value.value;
   if (now === undefined)
@@ -25,7 +28,7 @@ export function Overview() {
   return (
     <>
       <Failure error={status.failure.value} />
-      <Headline status={now} />
+      <Headline status={now} alerts={alerts.value.value} refresh={alerts.refresh} />
       <div class="cards">
         {now.endpoints.map((endpoint) => (
           <EndpointCard key={endpoint.name} endpoint={endpoint} rates={rates} />
@@ -56,9 +59,26 @@ export function Overview() {
   );
 }
 
-function Headline({ status }: { status: RelayStatus }) {
-  const troubles = status.ready ? status.degradations : ['it takes no records at present', ...status.degradations];
-  const tone = !status.ready ? 'bad' : troubles.length > 0 ? 'warn' : 'good';
+function Headline({
+  status,
+  alerts,
+  refresh,
+}: {
+  status: RelayStatus;
+  alerts: readonly Alert[] | undefined;
+  refresh: () => void;
+}) {
+  const putAway = async (id: string): Promise<void> => {
+    await attempt('It is put away.', () => ask('alerts/acknowledge', { method: 'POST', body: { id } }));
+    refresh();
+  };
+  const told = alerts ?? [];
+  const troubles = [
+    ...(status.ready ? [] : ['it takes no records at present']),
+    ...(alerts === undefined ? status.degradations : told.map(({ message }) => message)),
+  ];
+  const isBad = !status.ready || told.some(({ severity }) => severity === 'critical');
+  const tone = isBad ? 'bad' : troubles.length > 0 ? 'warn' : 'good';
   return (
     <div class={`headline ${tone}`} role="status">
       <h1>
@@ -70,11 +90,19 @@ function Headline({ status }: { status: RelayStatus }) {
       </h1>
       {troubles.length > 0 && (
         <ul>
-          {troubles.map((trouble) => (
-            <li key={trouble}>
-              <Text>{trouble}</Text>
-            </li>
-          ))}
+          {troubles.map((trouble) => {
+            const once = told.find(({ message, endsByItself }) => message === trouble && !endsByItself);
+            return (
+              <li key={trouble}>
+                <Text>{trouble}</Text>{' '}
+                {once !== undefined && mayI('operator') && (
+                  <button type="button" onClick={() => void putAway(once.id)}>
+                    Put away
+                  </button>
+                )}
+              </li>
+            );
+          })}
         </ul>
       )}
       <p>

@@ -25,7 +25,8 @@ export async function attempt<Value>(
 ): Promise<Value | undefined> {
   try {
     const value = await work();
-    notify(typeof done === 'string' ? done : done(value));
+    const words = typeof done === 'string' ? done : done(value);
+    if (words !== '') notify(words);
     return value;
   } catch (error) {
     notify(error instanceof ApiError ? error.message : String(error), 'bad');

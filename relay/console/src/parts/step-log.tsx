@@ -1,0 +1,125 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { ApiError, ask } from '../api.ts';
+import { linkTo, place } from '../router.ts';
+import type { LogLine, LogPage } from '../runs-api.ts';
+import { piecesOf } from '../text/ansi.ts';
+import { type Folded, foldGroups, kindOf } from '../text/groups.ts';
+import { Failure, Loading } from './basics.tsx';
+
+const PAGE = 1_000;
+
+interface Props {
+  readonly path: string;
+  /** Only lines of this step. */
+  readonly step: number | undefined;
+  /** How many there are. */
+  readonly total: number;
+  /** Only lines that have none. */
+  readonly withoutStep: boolean;
+  readonly showTimes: boolean;
+  /** Lines without this text are left out. */
+  readonly find: string;
+  /** The line that somebody pointed at. */
+  readonly marked: number | undefined;
+}
+
+/** The lines of a step, a page at a time, with groups folded and colours shown. */
+export function StepLog({ path, step, total, withoutStep, showTimes, find, marked }: Props) {
+  const lines = useSignal<readonly LogLine[]>([]);
+  const next = useSignal<number | undefined>(undefined);
+  const failure = useSignal<ApiError | undefined>(undefined);
+  const busy = useSignal(true);
+  const read = async (fromSeq: number | undefined): Promise<void> => {
+    busy.value = true;
+    try {
+      const query = new URLSearchParams({ limit: String(PAGE) });
+      if (step !== undefined) query.set('step', String(step));
+      if (fromSeq !== undefined) query.set('from_seq', String(fromSeq));
+      const page = await ask<LogPage>(`${path}?${query.toString()}`);
+      lines.value = [...lines.value, ...page.lines.filter((line) => !withoutStep || line.step === undefined)];
+      next.value = page.next_seq;
+    } catch (error) {
+      failure.value = error instanceof ApiError ? error : new ApiError(0, '', String(error));
+    } finally {
+      busy.value = false;
+    }
+  };
+  useEffect(() => void read(undefined), [path, step]);
+  useEffect(() => {
+    if (marked !== undefined) document.getElementById(`line-${marked}`)?.scrollIntoView({ block: 'center' });
+  }, [marked, lines.value.length > 0]);
+
+  const wanted = find.toLowerCase();
+  const shown = wanted === '' ? lines.value : lines.value.filter(({ text }) => text.toLowerCase().includes(wanted));
+  return (
+    <div class="log">
+      <Failure error={failure.value} />
+      <ol>
+        {foldGroups(shown).map((part) => (
+          <Part
+            key={'lines' in part ? `group ${part.title.seq}` : part.seq}
+            part={part}
+            showTimes={showTimes}
+            marked={marked}
+            isOpen={find !== ''}
+          />
+        ))}
+      </ol>
+      {busy.value && <Loading />}
+      {!busy.value && next.value !== undefined && lines.value.length < total && (
+        <button type="button" onClick={() => void read(next.value)}>
+          More lines
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Part({
+  part,
+  showTimes,
+  marked,
+  isOpen,
+}: {
+  part: Folded<LogLine> | LogLine;
+  showTimes: boolean;
+  marked: number | undefined;
+  isOpen: boolean;
+}) {
+  if (!('lines' in part)) return <Line line={part} showTimes={showTimes} isMarked={part.seq === marked} />;
+  return (
+    <li class="group">
+      <details open={isOpen || part.lines.some(({ seq }) => seq === marked)}>
+        <summary>{piecesOf(part.name).map(({ text }) => text)}</summary>
+        <ol>
+          {part.lines.map((line) => (
+            <Line key={line.seq} line={line} showTimes={showTimes} isMarked={line.seq === marked} />
+          ))}
+        </ol>
+      </details>
+    </li>
+  );
+}
+
+function Line({ line, showTimes, isMarked }: { line: LogLine; showTimes: boolean; isMarked: boolean }) {
+  const { kind, text } = kindOf(line.text);
+  const { path, query } = place.value;
+  const here = linkTo(path, { ...Object.fromEntries(query), step: line.step?.toString(), seq: String(line.seq) });
+  return (
+    <li id={`line-${line.seq}`} class={`line ${kind} ${isMarked ? 'marked' : ''}`}>
+      <a class="link" href={here} aria-label="Link to this line" tabIndex={-1}>
+        #
+      </a>
+      {showTimes && <time>{line.time?.slice(0, 23) ?? ''} </time>}
+      <span class="line-text">
+        {piecesOf(text).map((piece, at) => (
+          <span key={at} class={piece.className === '' ? undefined : piece.className}>
+            {piece.text}
+          </span>
+        ))}
+      </span>
+      {line.filled === true && <span class="dim"> (from the step’s own page)</span>}
+    </li>
+  );
+}

@@ -1,0 +1,96 @@
+import type { Tone } from './parts/basics.tsx';
+
+/** Shapes of the API's answers about runs; see docs/openapi.json. Times are ISO 8601. */
+
+export type Verdict = 'open' | 'complete' | 'gaps' | 'cut' | 'unmapped';
+
+export interface Job {
+  readonly id: number;
+  readonly repository?: string;
+  readonly run_id?: string;
+  readonly attempt?: number;
+  readonly run_number?: number;
+  readonly workflow?: string;
+  readonly name?: string;
+  readonly job_id: string;
+  readonly timeline: string;
+  readonly event?: string;
+  readonly ref?: string;
+  readonly sha?: string;
+  readonly actor?: string;
+  readonly runner?: string;
+  readonly pod?: string;
+  readonly state: 'running' | 'finished';
+  readonly verdict: Verdict;
+  readonly conclusion?: string;
+  readonly started?: string;
+  readonly finished?: string;
+  readonly last_received: string;
+  readonly lines: number;
+  readonly bytes: number;
+  readonly attributed_lines: number;
+  readonly filled_lines: number;
+  readonly gaps: readonly {
+    readonly record: string;
+    readonly number: number;
+    readonly from: number;
+    readonly to: number | null;
+  }[];
+  readonly notes: readonly string[];
+}
+
+export interface Step {
+  readonly number: number;
+  readonly name: string;
+  readonly started?: string;
+  readonly finished?: string;
+  readonly conclusion?: string;
+  readonly lines: number;
+}
+
+export interface JobWithSteps extends Job {
+  readonly steps: readonly Step[];
+}
+
+export interface Run {
+  readonly repository?: string;
+  readonly run_id?: string;
+  readonly attempt?: number;
+  readonly run_number?: number;
+  readonly workflow?: string;
+  readonly event?: string;
+  readonly ref?: string;
+  readonly actor?: string;
+  readonly verdict: Verdict;
+  readonly last_received: string;
+  readonly jobs: readonly Job[];
+}
+
+export interface LogLine {
+  readonly seq: number;
+  readonly time?: string;
+  readonly step?: number;
+  readonly text: string;
+  readonly filled?: boolean;
+}
+
+export interface LogPage {
+  readonly lines: readonly LogLine[];
+  readonly next_seq?: number;
+}
+
+const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
+  open: ['info', 'The job is not over, or not all of it has arrived yet.'],
+  complete: ['good', 'Every byte that the runner wrote is here.'],
+  gaps: ['bad', 'Some of what the runner wrote never arrived.'],
+  cut: ['warn', 'The runner ended in the middle; what it had written by then is here.'],
+  unmapped: ['warn', 'The log is here; the Worker log that says whose it is never came.'],
+};
+
+export function verdictTone(verdict: Verdict): Tone {
+  return VERDICTS[verdict][0];
+}
+
+export function verdictMeaning(verdict: Verdict): string {
+  return VERDICTS[verdict][1];
+}

@@ -1,0 +1,224 @@
+import { request } from 'node:http';
+import { join } from 'node:path';
+import type { RunView } from '../../relay/admin/api/retention-views.ts';
+import { balance } from '../../relay/cli/doctor.ts';
+import { Archive } from '../../relay/journal/archive.ts';
+import { forEachLine } from '../../relay/record/lines.ts';
+import { fillJournal, operationAt } from './purge-fill.ts';
+import { AgeSink, Load } from './purge-load.ts';
+import { freePorts, RelayProcess } from './relay-process.ts';
+
+export interface CampaignOptions {
+  readonly folder: string;
+  readonly records: number;
+  readonly kills: number;
+  readonly connections: number;
+  readonly pauseMs: number;
+  readonly idleSeconds: number;
+  readonly onStep: (text: string) => void;
+}
+
+export interface CampaignResult {
+  readonly problems: readonly string[];
+  readonly kills: number;
+  readonly idle: Phase;
+  readonly purging: Phase;
+  /** The longest that a step kept others from writing, by the relay's own measure. */
+  readonly heldMsMax: number;
+  readonly purgedRecords: number;
+  readonly newRecords: number;
+  readonly seconds: number;
+}
+
+export interface Phase {
+  readonly answers: number;
+  readonly answerP99Ms: number;
+  readonly answerMaxMs: number;
+  readonly deliveries: number;
+  readonly deliveryP99Ms: number;
+}
+
+/** Half of all records purged by their operation, so that every batch is rewritten, with intake and deliveries going on, and killed again and again. */
+export async function purgeCampaign(options: CampaignOptions): Promise<CampaignResult> {
+  const { folder, records, onStep } = options;
+  const [input = 0, live = 0, dead = 0, admin = 0] = await freePorts(4);
+  const config = (undelivered: string): object => ({
+    data_dir: './data',
+    inputs: { in: { type: 'http', listen: `http://127.0.0.1:${input}` } },
+    endpoints: {
+      live: { type: 'logstash', url: `tcp://127.0.0.1:${live}`, start_at: 'end' },
+      dead: { type: 'logstash', url: `tcp://127.0.0.1:${dead}` },
+    },
+    admin: { listen: `127.0.0.1:${admin}` },
+    journal: { min_free_bytes: 0 },
+    retention: { rules: [{ name: 'pulls', match: { operation: 'pull_*' }, keep_hours: 24, undelivered }] },
+  });
+  onStep(`fills a journal with ${records} records of two days ago`);
+  fillJournal(join(folder, 'data'), records, 'dead');
+  const sink = await AgeSink.open(live);
+  let relay = new RelayProcess(folder, config('keep'));
+  await relay.start();
+  const load = new Load(input, options);
+  await sleep(2_000);
+  takePhase(load, sink);
+  onStep('measures without a purge');
+  await sleep(options.idleSeconds * 1_000);
+  const idle = takePhase(load, sink);
+
+  onStep('purges with an endpoint that is owed everything');
+  const kept = await purgeToEnd(folder);
+  const problems: string[] = [];
+  if (kept.records !== 0 || kept.undelivered_records !== records / 2)
+    problems.push(`owed to an endpoint, and yet ${kept.records} records went, ${kept.undelivered_records} stayed`);
+
+  // The same relay, told that what is owed may go.
+  relay = await restarted(relay, folder, config('purge'));
+  await sleep(1_000);
+  takePhase(load, sink);
+  const startedMs = performance.now();
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', '{}');
+  onStep(`purge ${id} has begun, with the override; measures for its first third`);
+  await until(folder, id, (run) => run.progress > 0.33 || run.ended !== null);
+  const purging = takePhase(load, sink);
+  const kills = await killWhilePurging(relay, id, options);
+  const run = await until(folder, id, ({ ended }) => ended !== null);
+  const seconds = (performance.now() - startedMs) / 1_000;
+  const { log } = await ask<{ log: string }>(folder, 'GET', `/api/v1/retention/runs/${id}/log`);
+  onStep(`the purge is ${run.state}`);
+  await sleep(500);
+  await load.stop();
+  await relay.stop();
+  sink.close();
+  problems.push(...judge(join(folder, 'data'), records, load.acknowledged, run));
+  const heldMsMax = Number(/for more than (\d+) ms/.exec(log)?.[1] ?? NaN);
+  return {
+    problems,
+    kills,
+    idle,
+    purging,
+    heldMsMax,
+    purgedRecords: run.records,
+    newRecords: load.acknowledged,
+    seconds,
+  };
+}
+
+async function restarted(relay: RelayProcess, folder: string, config: object): Promise<RelayProcess> {
+  await relay.stop();
+  const next = new RelayProcess(folder, config);
+  await next.start();
+  return next;
+}
+
+function takePhase(load: Load, sink: AgeSink): Phase {
+  const answers = load.answers.takeAll();
+  const ages = sink.ages.takeAll();
+  return {
+    answers: answers.count,
+    answerP99Ms: round(answers.percentile(99)),
+    answerMaxMs: round(answers.percentile(100)),
+    deliveries: ages.count,
+    deliveryP99Ms: round(ages.percentile(99)),
+  };
+}
+
+async function killWhilePurging(
+  relay: RelayProcess,
+  id: number,
+  { kills, folder, onStep }: CampaignOptions,
+): Promise<number> {
+  let done = 0;
+  while (done < kills) {
+    await sleep(100 + Math.random() * 900);
+    const { ended, progress } = await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`);
+    if (ended !== null) break;
+    await relay.kill();
+    done++;
+    onStep(`killed at ${(progress * 100).toFixed(0)} %`);
+    await relay.start();
+  }
+  return done;
+}
+
+/** Everything that must hold when it is over. */
+function judge(directory: string, records: number, acknowledged: number, run: RunView): string[] {
+  const problems: string[] = [];
+  const check = (what: string, is: unknown, expected: unknown): void => {
+    if (JSON.stringify(is) !== JSON.stringify(expected))
+      problems.push(`${what}: ${JSON.stringify(is)}, not ${JSON.stringify(expected)}`);
+  };
+  check('records purged', run.records, records / 2);
+  check('by rule', run.by_rule, { pulls: records / 2 });
+  check('by operation', run.by_operation, { pull_artifact: records / 2 });
+  check('taken before the dead endpoint had them', run.taken_undelivered, { dead: records / 2 });
+  using archive = new Archive(directory);
+  const numbers = new Map<number, number>();
+  const left = new Set<number>();
+  for (const batch of archive.batches(1, archive.nextSeq(), (problem) => problems.push(problem)))
+    forEachLine(batch.lines, (start, end, index) => {
+      const line = batch.lines.toString('utf8', start, end);
+      const seq = batch.firstSeq + index;
+      if (seq <= records) {
+        left.add(seq);
+        const right = line.includes(`"harbor":{"operation":"create_artifact"`) && line.includes(`"seq":${seq}}`);
+        if (operationAt(seq) !== 'create_artifact' || !right) problems.push(`record ${seq} is ${line.slice(0, 80)}`);
+      }
+      const number = /"message":"new (\d+)"/.exec(line)?.[1];
+      if (number !== undefined) numbers.set(Number(number), (numbers.get(Number(number)) ?? 0) + 1);
+    });
+  check('records of the rule’s other half that are left', left.size, records / 2);
+  check('new records that are there', numbers.size, acknowledged);
+  check('new records that are there twice', [...numbers.values()].filter((count) => count > 1).length, 0);
+  const cursors = archive.cursors().map((cursor) => balance(cursor, archive.nextSeq()));
+  check(
+    'records not accounted for',
+    cursors.map(({ unaccounted }) => unaccounted),
+    cursors.map(() => 0),
+  );
+  check(
+    'purged from the dead endpoint’s books',
+    cursors.find(({ endpoint }) => endpoint === 'dead')?.purged,
+    records / 2,
+  );
+  const { misfits, certificates } = archive.verify(() => {});
+  check('what verify finds', misfits, []);
+  check('certificates', certificates, 1);
+  return problems.slice(0, 20);
+}
+
+async function purgeToEnd(folder: string): Promise<RunView> {
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', '{}');
+  return until(folder, id, ({ ended }) => ended !== null);
+}
+
+async function until(folder: string, id: number, enough: (run: RunView) => boolean): Promise<RunView> {
+  for (;;) {
+    const run = await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`);
+    if (enough(run)) return run;
+    await sleep(100);
+  }
+}
+
+/** Asks by the control socket, as the commands do. */
+function ask<Answer>(folder: string, method: string, path: string, body?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const asked = request({ socketPath: join(folder, 'data', 'control.sock'), method, path, headers });
+    asked.on('error', reject).on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () =>
+        (response.statusCode ?? 500) < 400 ? resolve(JSON.parse(text) as Answer) : reject(new Error(text)),
+      );
+    });
+    asked.end(body);
+  });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
