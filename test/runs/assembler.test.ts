@@ -131,6 +131,22 @@ test('a Worker log that never comes: the lines go out all the same, and nobody k
   expect(assembly.verdicts).toEqual(['unmapped']);
 });
 
+test('two jobs of one run in one place, one after the other, are two also without Worker logs', () => {
+  const record = '99999999-0000-4000-8000-000000000002';
+  const later = SCRIPT.map((step) => ({ ...step, second: step.second + 20, record: step.record.replace(/^./, '9') }));
+  const second = pagesOf(later, { record });
+  const assembly = new Assembly();
+  assembly.send(allPages);
+  assembly.wait(20_000);
+  for (const [path, text] of second) assembly.send(tailed(path, text));
+  assembly.wait(60_000);
+  assembly.wait(3_700_000, 10_000);
+
+  expect(assembly.page(JOB_PAGE)).toBe(pages.get(JOB_PAGE));
+  expect(assembly.page(pagePath(record))).toBe(second.get(pagePath(record)));
+  expect(assembly.verdicts).toEqual(['unmapped', 'unmapped']);
+});
+
 test('a Worker log that comes late maps the job; no line goes out again', () => {
   const assembly = new Assembly();
   assembly.send(allPages);
