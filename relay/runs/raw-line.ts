@@ -18,6 +18,7 @@ interface RawRecord {
   readonly message?: unknown;
   readonly log?: { readonly offset?: unknown; readonly file?: { readonly path?: unknown } };
   readonly host?: { readonly name?: unknown };
+  readonly source?: { readonly ip?: unknown };
   readonly github?: {
     readonly runner?: unknown;
     readonly line?: { readonly ending?: unknown; readonly bytes?: unknown };
@@ -125,6 +126,7 @@ function runnerOf(record: RawRecord): RunnerInfo {
   const fields = typeof given === 'object' && given !== null ? (given as Readonly<Record<string, unknown>>) : undefined;
   const pod = textOf(fields?.['pod']);
   const host = textOf(record.host?.name);
+  // The sender's address; beside `spillway` where the record had a `source` of its own.
   const peer = textOf(record.spillway?.peer) ?? textOf(record.source?.ip);
   return { source: pod ?? host ?? peer ?? '', host, name: textOf(fields?.['name']), pod, fields };
 }
