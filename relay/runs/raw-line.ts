@@ -23,7 +23,6 @@ interface RawRecord {
     readonly runner?: unknown;
     readonly line?: { readonly ending?: unknown; readonly bytes?: unknown };
   };
-  readonly source?: { readonly ip?: unknown };
   readonly spillway?: {
     readonly peer?: unknown;
     readonly original_base64?: unknown;
