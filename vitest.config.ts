@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-/** What takes its time: killing, foreign programs, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
-const slow = ['test/{crash,peers,sim}/**/*.test.ts'];
+/** What takes its time: killing, foreign programs, a browser, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
+const slow = ['test/{crash,peers,sim}/**/*.test.ts', 'test/console/pages/**/*.test.ts'];
 
 /** A busy machine may take its time; what is right comes in the end. */
 const common = {

@@ -173,6 +173,7 @@ function useKeys(): void {
     const onKey = (event: KeyboardEvent): void => {
       const { target } = event;
       const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]');
+      if (document.querySelector('dialog[open]') !== null) return;
       if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       const page = afterG ? PAGES.find(({ key }) => key === event.key) : undefined;
       afterG = event.key === 'g';

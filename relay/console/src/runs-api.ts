@@ -77,6 +77,7 @@ export interface LogLine {
 export interface LogPage {
   readonly lines: readonly LogLine[];
   readonly next_seq?: number;
+  readonly previous_seq?: number;
 }
 
 const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {

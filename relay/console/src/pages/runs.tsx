@@ -162,8 +162,14 @@ function OneRun({ owner, name, id }: { owner: string; name: string; id: string }
         <a href={linkTo(['runs'], { repository: `${owner}/${name}` })}>
           <Text>{`${owner}/${name}`}</Text>
         </a>{' '}
-        / {id}
+        /
       </p>
+      <h1>
+        <Text>{chosen.workflow ?? 'Run'}</Text>{' '}
+        <small>
+          #{chosen.run_number ?? ''} · <Text>{id}</Text>
+        </small>
+      </h1>
       <div class="run">
         <nav aria-label="Jobs">
           <ul class="jobs">
@@ -200,8 +206,11 @@ function OneJob({ timeline, job: id }: { timeline: string; job: string }) {
   return (
     <>
       <p class="crumbs">
-        <a href={linkTo(['runs'])}>Runs</a> / <Text>{found.name ?? id}</Text>
+        <a href={linkTo(['runs'])}>Runs</a> /
       </p>
+      <h1>
+        <Text>{found.workflow ?? 'Job'}</Text>
+      </h1>
       <JobView job={found} />
     </>
   );

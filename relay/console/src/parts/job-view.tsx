@@ -135,7 +135,7 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
           withoutStep={step.number === 0 && job.steps.length > 0}
           showTimes={showTimes}
           find={find}
-          marked={seq === null ? undefined : Number(seq)}
+          marked={seq === null || !/^\d{1,15}$/.test(seq) ? undefined : Number(seq)}
         />
       )}
     </details>
