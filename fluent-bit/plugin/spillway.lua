@@ -63,7 +63,14 @@ local function file_of(path)
   if file ~= nil then return file end
   if files_count >= FILES_MAX then files, files_count = {}, 0 end
   local page = page_of(path)
-  file = { github = (runner or page) and { runner = runner, page = page } or nil, key_lines = 0 }
+  file = {
+    github = (runner or page) and { runner = runner, page = page } or nil,
+    page = page,
+    is_runners = page ~= nil or find(path, 'Worker_%d+%-%d+%-utc%.log$') ~= nil,
+    -- Where the keeper puts last lines that no line end follows.
+    is_unended = page ~= nil and find(path, '[/\\]unended[/\\][^/\\]+$') ~= nil,
+    key_lines = 0,
+  }
   files[path] = file
   files_count = files_count + 1
   return file
@@ -287,16 +294,23 @@ function spillway(tag, timestamp, record)
   local path, line = record['file'], record['log']
   if type(path) ~= 'string' then path = '' end
   local file = file_of(path)
-  local changed = false
+  local changed, github = false, file.github
+  -- Only whoever has the page can see how long a line was in it and what ended it; the relay finds what is missing by these.
+  local about_line = file.is_unended and { ending = 'none' } or nil
   if masking and type(line) == 'string' then
     local safe = masked(line, file)
     if safe ~= line then
       record['log'] = safe
       changed = true
+      if file.is_runners then
+        about_line = about_line or {}
+        about_line.bytes = #line
+      end
     end
   end
-  if file.github ~= nil then
-    add(record, 'github', file.github)
+  if about_line ~= nil then github = { runner = runner, page = file.page, line = about_line } end
+  if github ~= nil then
+    add(record, 'github', github)
     changed = true
   end
   if host ~= nil then

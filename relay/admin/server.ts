@@ -230,7 +230,13 @@ function stranger({ ip }: FastifyRequest): Caller {
 const fromControlSocket = new WeakSet<object>();
 
 const NOT_FOUND: readonly ErrorCode[] = ['ENDPOINT_UNKNOWN', 'PURGE_UNKNOWN', 'HOLD_UNKNOWN'];
-const CONFLICTS: readonly ErrorCode[] = ['ENDPOINT_HAS_BACKLOG', 'RELOAD_INCOMPLETE', 'PURGE_RUNNING', 'PURGE_REFUSED'];
+const CONFLICTS: readonly ErrorCode[] = [
+  'ENDPOINT_HAS_BACKLOG',
+  'RELOAD_INCOMPLETE',
+  'REPLAY_BUSY',
+  'PURGE_RUNNING',
+  'PURGE_REFUSED',
+];
 
 function statusOf(error: unknown): number {
   if (error instanceof z.ZodError) return 400;

@@ -10,13 +10,14 @@ export const checkCommand = defineCommand({
   summary: 'Looks for everything that would be wrong with a start, and changes nothing.',
   notes: [
     'Reads the config and tells every problem in it, with line and column. Where it is valid, looks at the files it names, at ' +
-      'certificates and at the data folder, and with --connect connects to every endpoint, sending no record.',
+      'certificates and at the data folder, and with --connect connects to every endpoint, sending no record, and compares clocks.',
     'Ends with 1 when it finds a problem. Warnings alone do not count.',
   ],
   examples: ['check', 'check --config /etc/spillway/config.yaml --connect', 'check --json'],
   options: {
     ...configOption,
     connect: { type: 'boolean', description: 'Connects to every endpoint.' },
+    keeper: { type: 'boolean', description: 'Looks also at what a keeper beside a runner needs of this machine.' },
     'timeout-ms': { type: 'string', value: 'N', description: 'How long to wait for each endpoint. Default: 5000.' },
     ...jsonOption,
   },
@@ -29,7 +30,13 @@ export const checkCommand = defineCommand({
         ? problems.map((problem) => ({ check: 'config', outcome: 'problem', message: formatProblem(problem), problem }))
         : [
             { check: 'config', outcome: 'ok', message: summarize(file, config) },
-            ...(await runChecks(checks, { config, context, connect: options.connect === true, timeoutMs })),
+            ...(await runChecks(checks, {
+              config,
+              context,
+              connect: options.connect === true,
+              keeper: options.keeper === true,
+              timeoutMs,
+            })),
           ];
     return report(findings, options.json === true, context);
   },

@@ -7,6 +7,7 @@ import type { Cursor } from '../journal/journal.ts';
 import { type CommandContext, configOption, defineCommand, jsonOption } from './command.ts';
 import { commandConfig } from './config-file.ts';
 import { count } from './figures.ts';
+import { type KnownDamage, readKnownDamage, writeKnownDamage } from './known-damage.ts';
 import { Progress } from './progress.ts';
 import { table } from './terminal.ts';
 
@@ -25,6 +26,8 @@ interface Report {
   readonly damagedRecords: number;
   readonly reclaimedRecords: number;
   readonly problems: readonly string[];
+  /** Damage that was acknowledged. */
+  readonly known: readonly string[];
 }
 
 export const doctorCommand = defineCommand({
@@ -34,11 +37,18 @@ export const doctorCommand = defineCommand({
     'For every endpoint: accepted = delivered + filtered + waiting + dead letters + dropped + purged. For the journal: SQLite’s own check of ' +
       'its pages, every batch’s content against its hash, and the hash chain from end to end.',
     'Changes nothing, and may run beside the relay. Ends with 1 where it finds a problem.',
+    'Damage that is past cannot be undone: records that could not be read, damaged files that were set aside. --acknowledge notes what ' +
+      'there is of it now, so that only more of it is a problem from then on. Anything else stays a problem until it is solved.',
   ],
-  examples: ['doctor', 'doctor --json'],
-  options: { ...configOption, ...jsonOption },
+  examples: ['doctor', 'doctor --json', 'doctor --acknowledge'],
+  options: {
+    ...configOption,
+    acknowledge: { type: 'boolean', description: 'Notes past damage as seen.' },
+    ...jsonOption,
+  },
   async run({ options }, context) {
     const config = commandConfig(options.config, context);
+    if (options.acknowledge === true) acknowledge(config, context);
     const report = examine(config, context);
     if (options.json === true) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else show(report, context);
@@ -89,8 +99,8 @@ function examine(config: Config, context: CommandContext): Report {
     archive.verify((records) => progress.at(records, 'hash chain')),
   );
   progress.end();
-  const damagedFolder = join(config.data_dir, 'damaged');
-  const setAside = existsSync(damagedFolder) ? readdirSync(damagedFolder).map((name) => join(damagedFolder, name)) : [];
+  const acknowledged = attempt('what was acknowledged', undefined, () => readKnownDamage(config.data_dir));
+  const damage = pastDamage(config.data_dir, stats.damagedRecords, acknowledged);
   const problems = [
     ...endpoints
       .filter(({ unaccounted }) => unaccounted !== 0)
@@ -101,13 +111,53 @@ function examine(config: Config, context: CommandContext): Report {
     ...unreadable,
     ...pages.map((problem) => `the journal’s pages: ${problem}`),
     ...chain.misfits.map(({ seq, problem }) => `at record ${seq}: ${problem}`),
-    ...setAside.map((folder) => `a damaged journal was set aside in ${folder}`),
-    ...(stats.damagedRecords > 0
-      ? [`${count(stats.damagedRecords)} records could not be read and were set aside`]
-      : []),
+    ...damage.problems,
   ];
   const { damagedRecords, reclaimedRecords } = stats;
-  return { endpoints, pages, chain, setAside, damagedRecords, reclaimedRecords, problems };
+  const { setAside, known } = damage;
+  return { endpoints, pages, chain, setAside, damagedRecords, reclaimedRecords, problems, known };
+}
+
+interface PastDamage {
+  readonly setAside: readonly string[];
+  readonly problems: readonly string[];
+  readonly known: readonly string[];
+}
+
+/** Damage that the relay has dealt with already: what of it is news, and what somebody has seen. */
+function pastDamage(dataFolder: string, damagedRecords: number, seen: KnownDamage | undefined): PastDamage {
+  const folder = join(dataFolder, 'damaged');
+  const setAside = setAsideIn(dataFolder).map((name) => ({
+    name,
+    text: `a damaged journal was set aside in ${join(folder, name)}`,
+  }));
+  const isSeen = (name: string): boolean => seen?.setAside.includes(name) === true;
+  const recordsSeen = Math.min(damagedRecords, seen?.damagedRecords ?? 0);
+  const records = damagedRecords - recordsSeen;
+  const unreadable = (number: number): string[] =>
+    number === 0 ? [] : [`${count(number)} records could not be read and were set aside`];
+  const texts = (wanted: boolean): string[] =>
+    setAside.filter(({ name }) => isSeen(name) === wanted).map(({ text }) => text);
+  return {
+    setAside: setAside.map(({ name }) => join(folder, name)),
+    problems: [...texts(false), ...unreadable(records)],
+    known: [...texts(true), ...unreadable(recordsSeen)],
+  };
+}
+
+function setAsideIn(dataFolder: string): string[] {
+  const folder = join(dataFolder, 'damaged');
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
+
+/** Notes the past damage that there is now. */
+function acknowledge(config: Config, { clock }: CommandContext): void {
+  using archive = new Archive(config.data_dir);
+  writeKnownDamage(config.data_dir, {
+    acknowledgedAt: new Date(clock.nowMs()).toISOString(),
+    damagedRecords: archive.stats().damagedRecords,
+    setAside: setAsideIn(config.data_dir),
+  });
 }
 
 /** The sum that must hold for every endpoint at any moment. */
@@ -141,6 +191,7 @@ function show(report: Report, { stdout }: CommandContext): void {
     `\njournal: ${count(chain.records)} records in ${count(chain.batches)} batches read, ${count(chain.goneRecords)} gone by rule or limit` +
       `\nhash chain: ${chain.misfits.length === 0 ? 'whole' : 'BROKEN'}, head ${chain.head === '' ? 'unknown' : chain.head}\n`,
   );
+  for (const known of report.known) stdout.write(`  acknowledged: ${known}\n`);
   for (const problem of report.problems) stdout.write(`  ! ${problem}\n`);
   stdout.write(
     report.problems.length === 0

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { RelayError } from '../errors.ts';
 import { sleep } from '../io/clock.ts';
@@ -50,8 +49,6 @@ export const drainCommand = defineCommand({
     const positions = resolve(workingFolder, options.positions);
     const timeoutMs = wholeNumber('timeout-ms', options['timeout-ms'], { fallback: 25_000, least: 0, most: 3_600_000 });
     const fluentBit = parseFluentBit(options['fluent-bit']);
-    if (!existsSync(kept))
-      throw new RelayError('KEEP_IMPOSSIBLE', `there is no kept folder ${kept}: has the keeper run?`);
     const held = keepAlive();
     try {
       const keeper = await keeperLooked(kept, Math.min(timeoutMs, 3_000), context);

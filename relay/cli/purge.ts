@@ -2,6 +2,7 @@ import type { RunView } from '../admin/api/retention-views.ts';
 import type { Config } from '../config/config.ts';
 import { RelayError } from '../errors.ts';
 import { sleep } from '../io/clock.ts';
+import { keepAlive } from '../io/keep-alive.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
 import { commandConfig } from './config-file.ts';
 import { askRelay } from './control.ts';
@@ -124,16 +125,27 @@ async function confirmed({ context }: Task, rule: string | undefined): Promise<b
 async function followed(task: Task, begun: RunView): Promise<RunView | undefined> {
   const { context } = task;
   const progress = new Progress(context, 'records', 1_000);
+  const held = keepAlive();
+  try {
+    const run = await lastOf(task, begun, progress);
+    return run.ended === null ? undefined : run;
+  } finally {
+    held.cancel();
+    progress.end();
+  }
+}
+
+async function lastOf(task: Task, begun: RunView, progress: Progress): Promise<RunView> {
+  const { clock, signal } = task.context;
   let run = begun;
-  while (run.ended === null && !context.signal.aborted) {
-    await sleep(context.clock, LOOK_INTERVAL_MS, context.signal);
+  while (run.ended === null && !signal.aborted) {
+    await sleep(clock, LOOK_INTERVAL_MS, signal);
     run = await ask<RunView>(task, 'GET', `${RUNS}/${run.id}`);
     const note =
       run.state === 'waiting' ? 'waits for its window' : `${count(run.records)} of ${count(run.looked_records)}`;
     progress.at(run.progress * 1_000, note);
   }
-  progress.end();
-  return run.ended === null ? undefined : run;
+  return run;
 }
 
 async function forecast(task: Task): Promise<ExitCode> {

@@ -13,6 +13,8 @@ export const HARBOR_DATASET = 'harbor.audit';
 const settings = z.strictObject({
   audit_log_forward_endpoint: z.string().max(300).default(''),
   skip_audit_log_database: z.boolean().default(false),
+  /** An endpoint that was cleared: it gets what it is owed, and no more. */
+  retiring_endpoint: z.string().max(300).default(''),
 });
 
 /** What was set through Harbor’s own API. It outlives a restart, in a small file beside the journal, and stands above the config file. */
@@ -60,7 +62,8 @@ export function forwardUrl(
 /** The config with what was set through Harbor’s API on top of it. Throws `CONFIG_UNREADABLE`. */
 export function withHarborSettings(config: Config, { outputs }: Pick<Registry, 'outputs'>): Config {
   const given = readHarborSettings(config.data_dir);
-  const target = forwardUrl(given.audit_log_forward_endpoint);
+  const isRetiring = given.audit_log_forward_endpoint === '';
+  const target = forwardUrl(isRetiring ? given.retiring_endpoint : given.audit_log_forward_endpoint);
   const definition = outputs.find(({ type }) => type === 'syslog');
   const store = given.skip_audit_log_database ? withoutHarbor(config.store) : config.store;
   const isTaken = config.endpoints.some(({ name }) => name === HARBOR_FORWARD);
@@ -71,7 +74,11 @@ export function withHarborSettings(config: Config, { outputs }: Pick<Registry, '
     // Harbor’s own receivers read lines.
     options: definition.options.parse({ url: target.url, framing: 'lf' }),
     // As Harbor does, it forwards what comes from now on.
-    delivery: deliveryOptions.parse({ match: { 'event.dataset': HARBOR_DATASET }, start_at: 'end' }),
+    delivery: deliveryOptions.parse({
+      match: { 'event.dataset': HARBOR_DATASET },
+      start_at: 'end',
+      ...(isRetiring ? { retire: 'drain' } : {}),
+    }),
   };
   return { ...config, store, endpoints: [...config.endpoints, endpoint] };
 }

@@ -1,6 +1,6 @@
 import type { Batch, BuiltBatch, StreamName } from '../record/batch.ts';
 import type { RetentionStore } from './retention-store.ts';
-import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from './runs.ts';
+import type { JobCheckpoint, JobKey, JobQuery, JobWithParts, PageQuery, RunCheckpoints, StoredJob } from './runs.ts';
 
 /**
  * The contract of the journal: durable, ordered, one cursor for each endpoint. It has one implementation, in `sqlite/`; its

@@ -141,6 +141,16 @@ export interface Certificate {
   readonly toldSeq: number | undefined;
 }
 
+/** What an endpoint is told of the hash chain. */
+export interface ChainAnchor {
+  /** The place that the next record gets. */
+  readonly seq: number;
+  /** The chain's value before that place, in hexadecimal digits; empty where nobody knows it. */
+  readonly head: string;
+  /** The hash of the last certificate; empty where there is none. */
+  readonly certificate: string;
+}
+
 export interface RetentionStore {
   /** Begins a run. Throws `PURGE_RUNNING` while there is one that has not ended. */
   begin(start: PurgeStart): Promise<PurgeRun>;
@@ -167,8 +177,7 @@ export interface RetentionStore {
   /** Certificates that are not in the stream yet. */
   untold(): Promise<Certificate[]>;
   told(runId: number, seq: number): Promise<void>;
-  /** The hash of the last certificate, in hexadecimal digits; empty where there is none. */
-  lastCertificate(): Promise<string>;
+  anchor(): Promise<ChainAnchor>;
 
   holds(lifted?: boolean): Promise<Hold[]>;
   addHold(hold: { readonly scope: HoldScope; readonly who: string; readonly why: string }): Promise<Hold>;

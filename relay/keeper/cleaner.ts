@@ -48,6 +48,7 @@ export class Cleaner {
   /** Looks at every kept file once. Throws only where the kept folder itself cannot be worked with. */
   async sweep(patience: Patience): Promise<Sweep> {
     const { clock, kept, positionsFolder, fileBytesMax } = this.#options;
+    kept.makeFolders();
     this.#clearRetired();
     // Before the files: a file may grow in between, and then has more than was read, never less.
     const reading = positionsFolder === undefined || kept.count === 0 ? NOTHING_READ : readPositions(positionsFolder);

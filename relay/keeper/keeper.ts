@@ -156,19 +156,28 @@ export class Keeper {
 
   /** Keeps the file of this name, unless it is kept already. */
   #see(folder: OpenFolder, name: string, created: boolean): void {
-    if (!created && this.#refusals.holds(name)) return;
+    if (!created && this.#refusals.holds(name, this.#isFull)) return;
     const known = this.#kept.named(name);
     if (known !== undefined && !(created && this.#isAnother(folder, name))) return;
-    if (this.#kept.count >= this.#options.filesMax || this.#diskBytes >= this.#options.bytesMax)
-      return this.#refusals.add(name, 'limit');
-    const outcome = this.#kept.keep(folder, name, {
-      ownerId: this.#ownerId,
-      fileBytesMax: this.#options.fileBytesMax,
-    });
+    if (this.#isFull) {
+      // An event may be of a name that went.
+      if (inodeOf(folder.at(name)) !== undefined) this.#refusals.add(name, 'limit');
+      return;
+    }
+    const check = { ownerId: this.#ownerId, fileBytesMax: this.#options.fileBytesMax };
+    let outcome = this.#kept.keep(folder, name, check);
+    if (outcome.result === 'refused' && outcome.code === 'ENOENT') {
+      this.#kept.makeFolders();
+      outcome = this.#kept.keep(folder, name, check);
+    }
     if (outcome.result === 'gone') return;
     if (outcome.result === 'refused') return this.#refusals.add(name, outcome.reason, outcome.code);
     this.#links++;
     this.#refusals.taken(name);
+  }
+
+  get #isFull(): boolean {
+    return this.#kept.count >= this.#options.filesMax || this.#diskBytes >= this.#options.bytesMax;
   }
 
   /** A file of a name that is kept already may be another one. */
@@ -185,7 +194,7 @@ export class Keeper {
         if (kindOf(name) !== kind) return;
         const known = this.#kept.named(name);
         // One that is kept and has lost its other names cannot be here: this is another one.
-        if (known !== undefined && known.names > 1) return;
+        if (known === undefined ? this.#refusals.holds(name, this.#isFull) : known.names > 1) return;
         const stats = inodeOf(folder.at(name));
         if (stats === undefined || startedMs - Number(stats.mtimeMs) > this.#options.idleMs) return;
         this.#see(folder, name, known !== undefined);

@@ -52,8 +52,7 @@ export class KeptFolder {
   /** Makes the folder, or takes over what is in it. */
   constructor(path: string) {
     this.path = path;
-    for (const folder of ['.', '.incoming', '.retired', 'unended', 'again'])
-      mkdirSync(join(path, folder), { recursive: true, mode: 0o700 });
+    this.makeFolders();
     for (const leftover of readdirSync(join(path, '.incoming'))) unlinkSync(join(path, '.incoming', leftover));
     const probe = join(path, '.incoming', 'owner');
     writeFileSync(probe, '');
@@ -63,6 +62,12 @@ export class KeptFolder {
     for (const folder of ['.', 'unended', ...again])
       for (const name of readdirSync(join(path, folder)))
         if (kindOf(name) !== undefined) this.#takeOver(join(folder, name), name);
+  }
+
+  /** Makes what is missing: somebody may have removed it. */
+  makeFolders(): void {
+    for (const folder of ['.', '.incoming', '.retired', 'unended', 'again'])
+      mkdirSync(join(this.path, folder), { recursive: true, mode: 0o700 });
   }
 
   /** As they are now: whoever goes through them may remove some. */

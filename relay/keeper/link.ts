@@ -54,13 +54,13 @@ function refusalOf(stats: BigIntStats, ownerId: number | undefined, fileBytesMax
 }
 
 function explainFailure(code: string, from: OpenFolder, name: string): LinkOutcome {
-  if (code === 'ENOENT') return { result: 'gone' };
-  if (code !== 'EPERM') return { result: 'refused', reason: 'failed', code };
+  if (code !== 'EPERM' && code !== 'ENOENT') return { result: 'refused', reason: 'failed', code };
   // link(2) says EPERM for a folder, and for what fs.protected_hardlinks guards: files of others, and whatever is no plain file.
+  // ENOENT may mean the folder here as well as the file there.
   try {
-    return lstatSync(from.at(name)).isFile()
-      ? { result: 'refused', reason: 'no_permission', code }
-      : { result: 'refused', reason: 'not_a_file' };
+    const isFile = lstatSync(from.at(name)).isFile();
+    if (code === 'ENOENT') return { result: 'refused', reason: 'failed', code };
+    return isFile ? { result: 'refused', reason: 'no_permission', code } : { result: 'refused', reason: 'not_a_file' };
   } catch {
     return { result: 'gone' };
   }

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { RelayError } from '../errors.ts';
 import { systemCode } from './folder.ts';
 import { kindOf } from './names.ts';
 import { positionKey, readPositions } from './positions.ts';
@@ -18,7 +19,7 @@ export interface Measure {
   readonly failure: string | undefined;
 }
 
-/** Compares the kept files with Fluent Bit's positions. Changes nothing. Throws where the kept folder cannot be read. */
+/** Compares the kept files with Fluent Bit's positions. Changes nothing. Throws `KEEP_IMPOSSIBLE`. */
 export function measure(keptFolder: string, positionsFolder: string): Measure {
   const { positions, failure } = readPositions(positionsFolder);
   const left = { files: 0, bytes: 0 };
@@ -48,7 +49,9 @@ function keptFiles(folder: string): { readonly path: string; readonly name: stri
       return readdirSync(join(folder, below));
     } catch (error) {
       if (below !== '.' && systemCode(error) === 'ENOENT') return [];
-      throw error;
+      throw new RelayError('KEEP_IMPOSSIBLE', `the kept folder ${folder} cannot be read: has the keeper run?`, {
+        cause: error,
+      });
     }
   };
   const again = namesIn('again').map((n) => join('again', n));

@@ -14,11 +14,13 @@ const advice: Readonly<Record<Refusal, string>> = {
   failed: 'LOGS MAY BE LOST: a page could not be kept',
 };
 
-/** How many names are remembered. */
+/** How many names are remembered; more are counted when they come, and not looked at again. */
 const NAMES_MAX = 10_000;
 /** When a refused name is looked at again, in milliseconds; what may pass by itself, at each scan. */
 const RETRY_MS = 60_000;
 const passing: readonly Refusal[] = ['limit', 'failed', 'no_permission'];
+/** Each reason is told of so often at most. */
+const TELL_MS = 60_000;
 
 /** What was not kept: counted once, told of, and not looked at again each second. */
 export class Refusals {
@@ -26,6 +28,7 @@ export class Refusals {
   readonly #log: Log;
   readonly #names = new Map<string, { readonly reason: Refusal; readonly atMs: number }>();
   readonly #counts: Partial<Record<Refusal, number>> = {};
+  readonly #toldMs = new Map<Refusal, number>();
 
   constructor(options: { readonly clock: Clock; readonly log: Log }) {
     this.#clock = options.clock;
@@ -36,32 +39,44 @@ export class Refusals {
     return { ...this.#counts };
   }
 
-  /** It is too soon to try this name again. */
-  holds(name: string): boolean {
+  /** What a scan finds need not be tried: it is too soon, or there are so many that trying them each time would be all that is done. */
+  holds(name: string, isFull: boolean): boolean {
     const known = this.#names.get(name);
-    if (known === undefined || passing.includes(known.reason)) return false;
-    return this.#clock.monotonicMs() - known.atMs < RETRY_MS;
+    if (known === undefined) return this.#names.size >= NAMES_MAX;
+    if (known.reason === 'limit') return isFull;
+    return !passing.includes(known.reason) && this.#clock.monotonicMs() - known.atMs < RETRY_MS;
   }
 
   add(name: string, reason: Refusal, code?: string): void {
     const before = this.#names.get(name)?.reason;
-    this.#names.delete(name);
-    this.#names.set(name, { reason, atMs: this.#clock.monotonicMs() });
-    if (this.#names.size > NAMES_MAX) this.#names.delete(this.#names.keys().next().value!);
+    if (before !== undefined || this.#names.size < NAMES_MAX)
+      this.#names.set(name, { reason, atMs: this.#clock.monotonicMs() });
     if (before === reason) return;
+    if (before !== undefined) this.#less(before);
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1;
-    const fields = { reason, ...(code === undefined ? {} : { code }), times: this.#counts[reason] };
-    if (passing.includes(reason)) this.#log.error(advice[reason], fields);
-    else this.#log.warn(advice[reason], fields);
+    this.#tell(reason, code);
   }
 
   /** It was kept after all. */
   taken(name: string): void {
     const reason = this.#names.get(name)?.reason;
-    if (reason === undefined) return;
     this.#names.delete(name);
+    if (reason !== undefined) this.#less(reason);
+  }
+
+  #less(reason: Refusal): void {
     const count = (this.#counts[reason] ?? 1) - 1;
     if (count > 0) this.#counts[reason] = count;
     else delete this.#counts[reason];
+  }
+
+  #tell(reason: Refusal, code: string | undefined): void {
+    const nowMs = this.#clock.monotonicMs();
+    const toldMs = this.#toldMs.get(reason);
+    if (toldMs !== undefined && nowMs - toldMs < TELL_MS) return;
+    this.#toldMs.set(reason, nowMs);
+    const fields = { reason, ...(code === undefined ? {} : { code }), files: this.#counts[reason] };
+    if (passing.includes(reason)) this.#log.error(advice[reason], fields);
+    else this.#log.warn(advice[reason], fields);
   }
 }

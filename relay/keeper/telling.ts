@@ -5,6 +5,16 @@ import type { WatchedFolder } from './watched-folder.ts';
 /** What is written to the log at most so often, in milliseconds, and only where it changed. */
 const REPORT_MS = 60_000;
 
+const noWatch =
+  'no inotify watch is left: raise fs.inotify.max_user_watches and max_user_instances; until then the folder is scanned 50 times a second';
+
+/** What to do about a `WatchedFolder.problem`. */
+const folderProblems: Readonly<Record<string, string>> = {
+  ENOSPC: noWatch,
+  EMFILE: noWatch,
+  TOO_MANY_ENTRIES: 'there are so many files in the runner’s folder that a scan does not see them all; inotify does',
+};
+
 /** The keeper's log: a problem is told when it begins and when it changes, not each second. */
 export class Telling {
   readonly #log: Log;
@@ -23,13 +33,10 @@ export class Telling {
   folder({ path, problem }: WatchedFolder): void {
     this.#change(path, problem, (code) => {
       if (code === undefined) return this.#log.info('the folder can be watched again', { folder: path });
-      const limits = code === 'ENOSPC' || code === 'EMFILE';
-      this.#log.error(
-        limits
-          ? 'no inotify watch is left: raise fs.inotify.max_user_watches and max_user_instances; until then the folder is scanned 50 times a second'
-          : 'LOGS MAY BE LOST: the runner’s folder cannot be opened or watched',
-        { folder: path, code },
-      );
+      this.#log.error(folderProblems[code] ?? 'LOGS MAY BE LOST: the runner’s folder cannot be opened or watched', {
+        folder: path,
+        code,
+      });
     });
   }
 

@@ -20,7 +20,6 @@ export class WatchedFolder implements Disposable {
   readonly #listeners: FolderListeners;
   #folder: OpenFolder | undefined;
   #watcher: FSWatcher | undefined;
-  /** Why the folder cannot be opened or watched, where it is there. */
   #problem: string | undefined;
 
   constructor(path: string, listeners: FolderListeners) {
@@ -28,6 +27,7 @@ export class WatchedFolder implements Disposable {
     this.#listeners = listeners;
   }
 
+  /** Why the folder cannot be opened, watched or looked through, where it is there: a system call's code, or `TOO_MANY_ENTRIES`. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -72,11 +72,14 @@ export class WatchedFolder implements Disposable {
     try {
       for (let n = 1; n <= ENTRIES_MAX; n++) {
         const entry = entries.readSync();
-        if (entry === null || folder !== this.#folder) return;
+        if (entry === null || folder !== this.#folder) {
+          if (this.#problem === 'TOO_MANY_ENTRIES') this.#problem = undefined;
+          return;
+        }
         onName(folder, entry.name);
         if (n % SLICE_ENTRIES === 0) await sleep(clock, 0);
       }
-      this.#problem = `more than ${ENTRIES_MAX} entries`;
+      this.#problem = 'TOO_MANY_ENTRIES';
     } finally {
       entries.closeSync();
     }

@@ -38,22 +38,26 @@ export class SenderMarks {
   parts = 0;
   /** How many bytes the message came with, where somebody needs to know it after secrets in it were masked; -1 elsewhere. */
   textBytes = -1;
+  /** True where the sender's record has a `source` of its own: then the address goes under `spillway`. */
+  hasOwnSource = false;
   /** The address in the origin last written. */
   peer: Source | undefined;
   readonly #input: string;
   readonly #flagged: (flag: Flag) => void;
   #origin: SenderOrigin | undefined;
   #originText = fragment('');
+  /** The same beside a sender's own `source`. */
+  #besideSource = fragment('');
 
   constructor(input: string, flagged: (flag: Flag) => void) {
     this.#input = input;
     this.#flagged = flagged;
   }
 
-  /** Writes `,"spillway":{…` without the closing brace, and counts the flags. */
+  /** Writes `,"source":{"ip":…},"spillway":{…` without the last closing brace, and counts the flags. */
   write(writer: LineWriter, origin: SenderOrigin): void {
     if (origin !== this.#origin) this.#setOrigin(origin);
-    writer.raw(this.#originText);
+    writer.raw(this.hasOwnSource ? this.#besideSource : this.#originText);
     if ((this.flags & SPLIT) !== 0) {
       writer.raw(PART);
       writer.integer(this.part);
@@ -83,13 +87,11 @@ export class SenderMarks {
   /** Records that came together share their origin: its text is made once for all of them. */
   #setOrigin(origin: SenderOrigin): void {
     const { format, tag, peer } = origin;
-    const members = JSON.stringify({
-      input: this.#input,
-      format,
-      tag: tag?.slice(0, TAG_LENGTH_MAX).toWellFormed(),
-      peer,
-    });
-    this.#originText = fragment(`,"spillway":${escapeLineEnds(members.slice(0, -1))}`);
+    const members = { input: this.#input, format, tag: tag?.slice(0, TAG_LENGTH_MAX).toWellFormed() };
+    const spillway = (all: object): string => `,"spillway":${escapeLineEnds(JSON.stringify(all).slice(0, -1))}`;
+    const source = peer === undefined ? '' : `,"source":{"ip":${JSON.stringify(peer)}}`;
+    this.#originText = fragment(`${source}${spillway(members)}`);
+    this.#besideSource = fragment(spillway({ ...members, peer }));
     this.peer = peer === undefined ? undefined : fragment(peer);
     this.#origin = origin;
   }

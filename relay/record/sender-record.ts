@@ -43,6 +43,7 @@ export const JSON_DEPTH_MAX = 100;
 
 const EVENT = hashedName('event');
 const HOST = hashedName('host');
+const SOURCE = hashedName('source');
 const HOST_NAME = hashedName('name');
 
 const ORIGINAL = fragment(',"original":"');
@@ -77,6 +78,7 @@ export class SenderRecordWriter {
     const marks = this.#marks;
     const { tree, choice } = placement;
     placement.place(record);
+    marks.hasOwnSource = placement.find(tree.root, SOURCE) !== undefined;
     marks.flags = choice.hasTime ? 0 : choice.timeInvalid ? TIME_INVALID : TIME_MISSING;
     const event = placement.find(tree.root, EVENT);
     const asked = event === undefined ? undefined : this.#events.settle(event, record);
@@ -139,6 +141,7 @@ export class SenderRecordWriter {
   writeText(text: Text, origin: SenderOrigin, unparsed: boolean): number {
     this.#placement.clear(undefined);
     this.#marks.textBytes = -1;
+    this.#marks.hasOwnSource = false;
     this.#marks.flags = unparsed ? UNPARSED : 0;
     const pieces = this.#startPieces(text);
     for (let at = text.start; this.#marks.part <= pieces; this.#marks.part++) {

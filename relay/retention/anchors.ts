@@ -45,12 +45,11 @@ export class Anchors {
   async #tell(): Promise<void> {
     const { journal, log, tell } = this.#world;
     try {
-      const { nextSeq, chainHead } = await journal.stats();
-      const certificate = await journal.retention.lastCertificate();
-      if (nextSeq <= 1 || chainHead === '') return;
+      const { seq, head, certificate } = await journal.retention.anchor();
+      if (seq <= 1 || head === '') return;
       const { node, relayId } = journal.identity;
-      const message = `the chain before record ${nextSeq} is ${chainHead}`;
-      const anchor = { seq: nextSeq, head: chainHead, certificate, node, relay_id: relayId };
+      const message = `the chain before record ${seq} is ${head}`;
+      const anchor = { seq, head, certificate, node, relay_id: relayId };
       this.#lastSeq = await tell('spillway.anchor', message, { anchor });
     } catch (error) {
       log.warn('the value of the chain could not be told', { reason: describeError(error) });

@@ -9,7 +9,7 @@ import type { RuleOptions } from './options.ts';
 export type Tell = (dataset: string, message: string, fields: Readonly<Record<string, unknown>>) => Promise<number>;
 
 /** What retention needs of the journal. */
-export type RetainedJournal = Pick<PurgeableJournal, 'retention' | 'stats' | 'identity' | 'nextSeq'>;
+export type RetainedJournal = Pick<PurgeableJournal, 'retention' | 'identity' | 'nextSeq'>;
 
 export interface RetentionWorld {
   readonly journal: RetainedJournal;

@@ -142,7 +142,7 @@ export const retentionOptions = z
         'What a journal at its limit does with delivered records whose keep time is not over, where `journal.when_full` is `block`: `keep` ' +
           'makes senders wait instead; `reclaim` takes them. What a hold is on stays in any case.',
       ),
-    load_percent: z.int().min(5).max(100).default(50).describe('How much of one processor core a purge may use.'),
+    load_percent: z.int().min(5).max(100).default(33).describe('How much of one processor core a purge may use.'),
     anchor_interval_ms: z
       .int()
       .min(0)
@@ -158,12 +158,16 @@ export const retentionOptions = z
   .superRefine(({ rules, keep_hours_min }, context) => {
     for (const [i, { name, keep_hours }] of rules.entries()) {
       if (rules.findIndex((other) => other.name === name) !== i)
-        context.addIssue({ code: 'custom', path: ['rules', i, 'name'], message: `there is a rule ${name} already` });
+        context.addIssue({
+          code: 'custom',
+          path: ['rules', i, 'name'],
+          message: `there is a rule ${name} already — write another name`,
+        });
       if (keep_hours > 0 && keep_hours < keep_hours_min)
         context.addIssue({
           code: 'custom',
           path: ['rules', i, 'keep_hours'],
-          message: `${keep_hours} hours are less than keep_hours_min, which is ${keep_hours_min}`,
+          message: `${keep_hours} hours are less than keep_hours_min, which is ${keep_hours_min} — write more, or a lower keep_hours_min`,
         });
     }
   })

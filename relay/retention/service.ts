@@ -13,7 +13,7 @@ import { Runner } from './runner.ts';
 import { Schedules, type ScheduleDocument, type ScheduleInput, type ScheduleStatus } from './schedules.ts';
 import { time, span } from './words.ts';
 
-const CLOCK_INTERVAL_MS = 600_000;
+const UPKEEP_INTERVAL_MS = 600_000;
 
 /** All that is done with retention while the relay runs: whoever offers it to people or programs asks here. */
 export class RetentionService {
@@ -21,6 +21,8 @@ export class RetentionService {
   readonly #schedules: Schedules;
   readonly #guard: ClockGuard;
   readonly #anchors: Anchors;
+  /** Since the relay started; dry runs not counted. */
+  readonly counters = { ended: { done: 0, stopped: 0, failed: 0 }, records: 0, heldMsMax: 0 };
   #options: RetentionOptions;
   #runner: Runner | undefined;
   #working: Promise<unknown> = Promise.resolve();
@@ -50,7 +52,7 @@ export class RetentionService {
     await this.#schedules.open();
     const [last] = await store.runs(1);
     if (last !== undefined && last.endedMs === undefined) this.#begin(last, true);
-    this.#timer = this.#world.clock.every(CLOCK_INTERVAL_MS, () => void this.#checkClock());
+    this.#timer = this.#world.clock.every(UPKEEP_INTERVAL_MS, () => void this.#upkeep());
     await this.#checkClock();
     this.#anchors.start(this.#options.anchor_interval_ms);
     // What a certificate says must not wait for the next purge, and nobody waits for it here.
@@ -189,12 +191,19 @@ export class RetentionService {
     const store = journal.retention;
     const runner = new Runner(run, { store, clock, log, options: () => this.#options });
     this.#runner = runner;
-    this.#working = runner.work(goesOn).then((ended) => this.#ended(ended));
+    const before = run.tally.records;
+    this.#working = runner.work(goesOn).then((ended) => {
+      if (!ended.dryRun) this.counters.heldMsMax = runner.heldMsMax;
+      if (!ended.dryRun) this.counters.records += ended.tally.records - before;
+      return this.#ended(ended);
+    });
   }
 
   async #ended(run: PurgeRun): Promise<void> {
     this.#runner = undefined;
     if (run.endedMs === undefined) return;
+    if (!run.dryRun && (run.state === 'done' || run.state === 'stopped' || run.state === 'failed'))
+      this.counters.ended[run.state]++;
     const { log, journal, clock } = this.#world;
     const { records, storedBytes } = run.tally;
     log.info('a purge ended', {
@@ -236,6 +245,12 @@ export class RetentionService {
       `the clock is ${span(aheadMs)} ahead of where the relay last knew it to be (it says ${time(this.#world.clock.nowMs())}); ` +
         'if it is right, say so with "spillway purge --accept-clock"',
     );
+  }
+
+  async #upkeep(): Promise<void> {
+    await this.#checkClock();
+    // Those that could not be told while the journal was full.
+    if (this.#runner === undefined) await this.#tellCertificates();
   }
 
   async #checkClock(): Promise<void> {

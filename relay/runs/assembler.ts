@@ -1,12 +1,16 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
 import { inferJobRecord } from './infer.ts';
 import type { Job } from './job.ts';
-import type { JobLine, Patience } from './job-types.ts';
+import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
 import { restoreJob } from './job-change.ts';
 import { heldBytesOf, isWhole } from './job-load.ts';
 import type { JobMessage } from './job-message.ts';
+import { secondOf } from './page-line.ts';
+import type { OrderedLine } from './page-order.ts';
 import type { RawLine } from './raw-line.ts';
+import type { StepStream } from './step-pages.ts';
+import { StrayPages, type Stray } from './stray-pages.ts';
 import { verdictOf } from './verdict.ts';
 import type { WorkerEvent } from './worker-log.ts';
 import { WorkerFile, workerKey } from './worker-file.ts';
@@ -54,6 +58,8 @@ export class Assembler {
   readonly #options: AssemblerOptions;
   readonly #events: AssemblyEvents;
   readonly #book: JobBook;
+  readonly #strays: StrayPages;
+  readonly #jobOptions: Pick<JobOptions, 'pageBytes' | 'claim' | 'emit'>;
   readonly #files = new Map<string, WorkerFile>();
   /** Those with lines that have not had their turn, and those that got some since they were written. */
   readonly #fed = new Set<WorkerFile>();
@@ -70,7 +76,11 @@ export class Assembler {
   constructor(options: AssemblerOptions, events: AssemblyEvents) {
     this.#options = options;
     this.#events = events;
-    this.#book = new JobBook({ pageBytes: options.pageBytes, emit: (line) => void this.#lines.push(line) });
+    const { pageBytes } = options;
+    this.#strays = new StrayPages(pageBytes);
+    const claim = (job: Job, line: OrderedLine): StepStream | undefined => this.#claim(job, line);
+    this.#jobOptions = { pageBytes, claim, emit: (line) => void this.#lines.push(line) };
+    this.#book = new JobBook(this.#jobOptions);
   }
 
   get jobs(): ReadonlySet<Job> {
@@ -89,12 +99,13 @@ export class Assembler {
 
   /** True where it is known which job a page belongs to; otherwise the journal may know it. */
   knows({ name }: PageLine): boolean {
-    return this.#book.find(name.timeline, name.record) !== undefined;
+    const { timeline, record } = name;
+    return this.#strays.has(timeline, record) || this.#book.find(timeline, record) !== undefined;
   }
 
   /** True where a job is at work that a page of an unknown record may belong to. */
   expects({ name, runner, line }: PageLine): boolean {
-    return this.#book.candidate(name, runner, secondOfLine(line)) !== undefined;
+    return this.#book.candidates(name, runner, secondOfLine(line)).length > 0;
   }
 
   /** Answers what was `wanted`: a job that the journal knows is taken up again. */
@@ -121,8 +132,7 @@ export class Assembler {
   }
 
   #restored(stored: JobCheckpoint, nowMs: number): Job {
-    const emit = (line: JobLine): void => void this.#lines.push(line);
-    return restoreJob(stored, { sinceMs: nowMs, pageBytes: this.#options.pageBytes, emit });
+    return restoreJob(stored, { ...this.#jobOptions, sinceMs: nowMs });
   }
 
   add(raw: RawLine): void {
@@ -140,6 +150,9 @@ export class Assembler {
       else if (file.heldBytes === 0) this.#fed.delete(file);
     }
     if (this.wanted.size > 0) return;
+    const { orderWaitMs } = this.#options;
+    this.#strays.pump({ nowMs, tailWaitMs: 0, orderWaitMs, force: false });
+    for (const stray of this.#strays.unclaimed(nowMs - orderWaitMs)) this.#assign(stray);
     for (const job of this.#book.jobs) {
       if (job.jobRecord === undefined && nowMs - job.sinceMs >= this.#options.identityWaitMs) this.#infer(job, false);
       job.advance(nowMs, this.#options);
@@ -161,7 +174,9 @@ export class Assembler {
   }
 
   #addPageLine({ name, runner, line }: PageLine): boolean {
-    const job = this.#book.forPage(name, runner, line);
+    const isStray = this.#strays.has(name.timeline, name.record);
+    const job = isStray ? undefined : this.#book.forPage(name, runner, line);
+    if (job === undefined) return this.#strays.add(name, runner, line);
     const isNew = job.addLine(name, line);
     if (isNew) reopen(job);
     return isNew;
@@ -210,11 +225,33 @@ export class Assembler {
   #map(file: WorkerFile, message: JobMessage | undefined): Job | undefined {
     if (message === undefined) return undefined;
     const job = this.#book.forMessage(message, file);
+    for (const record of [message.jobRecord, ...message.steps.map((step) => step.record)]) {
+      const stray = this.#strays.take(message.timeline, record);
+      if (stray !== undefined) job.takeOver(stray);
+    }
+    this.#doubt(job, message);
     // A runner does one job at a time: with the next one, the last is over.
     for (const other of this.#files.values())
       if (other !== file && other.source === file.source && other.folder === file.folder && other.job !== undefined)
         other.job.superseded = other.job !== job;
     return job;
+  }
+
+  /** Where several jobs of one run are at work in one place, a page that nothing says to be one's may be of the other. */
+  #doubt(job: Job, { timeline, jobRecord, steps }: JobMessage): void {
+    const isNamed = (record: string): boolean => record === jobRecord || steps.some((step) => step.record === record);
+    const near = [...this.#book.jobs].filter(
+      (other) => other.timeline === timeline && other.runner.source === job.runner.source,
+    );
+    if (near.length < 2) return;
+    for (const holder of near) {
+      for (const record of holder.doubtful) {
+        const stream = isNamed(record) ? undefined : holder.release(record);
+        if (stream === undefined) continue;
+        this.#book.unbind(timeline, record);
+        this.#strays.put(holder, stream);
+      }
+    }
   }
 
   #lastJobOf(file: WorkerFile): Job | undefined {
@@ -231,6 +268,33 @@ export class Assembler {
     job.decide(record);
   }
 
+  #claim(job: Job, line: OrderedLine): StepStream | undefined {
+    const stream = this.#strays.claim(job.timeline, job.runner.source, line);
+    if (stream === undefined) return undefined;
+    job.adopt(stream);
+    this.#book.bind(stream.pages.record, job);
+    return stream;
+  }
+
+  /**
+   * Finds a place for a page that no job has claimed: with a job that ran a step at that time of which no page came, or else with a job of
+   * its own, of which nobody knows whose it is.
+   */
+  #assign({ timeline, runner, stream, path, lastMs }: Stray): void {
+    const { record } = stream.pages;
+    const second = stream.firstTicks === undefined ? undefined : secondOf(stream.firstTicks);
+    const candidates = this.#book.candidates({ timeline, record, path }, runner, second);
+    const job = candidates.find((one) => second !== undefined && one.steps.ofRecord(record, second, 0) !== undefined);
+    if (job !== undefined) {
+      job.adopt(stream);
+      this.#book.bind(record, job);
+      return;
+    }
+    const own = this.#book.make(timeline, runner, { sinceMs: lastMs, receivedMs: lastMs });
+    own.takeOver(stream);
+    this.#book.bind(record, own);
+  }
+
   /** Ends a job that is over, warns of one that is silent. */
   #watch(job: Job, nowMs: number): void {
     const silentMs = nowMs - job.lastActiveMs;
@@ -240,8 +304,9 @@ export class Assembler {
       return;
     }
     const { silenceWarningMs, unfinishedWarningMs, orderWaitMs, attributionWaitMs } = this.#options;
-    const isOver = job.completedSecond !== undefined || job.superseded;
-    if (isOver && silentMs >= (isWhole(job) ? attributionWaitMs + SETTLE_MS : orderWaitMs)) this.#finish(job, nowMs);
+    const isOver = job.completedSecond !== undefined;
+    const patienceMs = isOver && isWhole(job) ? attributionWaitMs + SETTLE_MS : orderWaitMs;
+    if ((isOver || job.superseded) && silentMs >= patienceMs) this.#finish(job, nowMs);
     else if (silentMs >= unfinishedWarningMs) {
       this.#finish(job, nowMs);
       this.#events.unfinished(job);
@@ -271,7 +336,7 @@ export class Assembler {
   /** Keeps what is held within its bounds: the job that holds most lets go first; of too many jobs, the one silent longest ends. */
   #limit(nowMs: number): void {
     const held = [...this.#book.jobs].map((job) => ({ job, bytes: heldBytesOf(job) }));
-    this.heldBytes = held.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.heldBytes = held.reduce((sum, { bytes }) => sum + bytes, this.#strays.heldBytes);
     held.sort((a, b) => b.bytes - a.bytes);
     for (const { job, bytes } of held) {
       if (this.heldBytes <= this.#options.heldBytesMax) break;

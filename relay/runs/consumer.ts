@@ -13,6 +13,7 @@ import type { Job } from './job.ts';
 import { changeOf, type JobSeqs } from './job-change.ts';
 import type { Pin } from './page-order.ts';
 import { RawLineReader, type RawLine } from './raw-line.ts';
+import { Stretches } from './stretches.ts';
 import { writeSummary } from './summary.ts';
 
 /** The cursor of the assembly. No endpoint can have this name. */
@@ -24,9 +25,6 @@ const TICK_MS = 500;
 const READ_RETRY_MS = 1_000;
 /** So much of the journal is taken in before what came of it is written. */
 const BITE_BYTES = 1_048_576;
-/** Where nothing of runners comes the cursor is moved this rarely, or after so many records. */
-const IDLE_MOVE_MS = 5_000;
-const IDLE_RECORDS = 20_000;
 /** How long a Worker log is remembered after its last line, so that a repeat of it is known. */
 const WORKER_LOG_KEPT_MS = 7 * 86_400_000;
 
@@ -55,14 +53,6 @@ export interface ConsumerOptions {
   readonly summaries: Dataset;
 }
 
-/** A stretch of the journal that was read: it can be left behind once none of its lines is held. */
-interface Stretch extends Pin {
-  readonly fromSeq: number;
-  readonly toSeq: number;
-  /** How many of its records are lines of runners. */
-  readonly taken: number;
-}
-
 /**
  * Reads runners' lines out of the journal, has them assembled, and writes what comes of it.
  *
@@ -75,16 +65,14 @@ export class RunsConsumer {
   readonly #reader = new RawLineReader();
   readonly #writer: DerivedLineWriter;
   readonly #seqs = new WeakMap<Job, { first: number | undefined; last: number | undefined }>();
-  readonly #stretches: Stretch[] = [];
+  #stretches = new Stretches(0);
   readonly #stopping = new AbortController();
   #wake = Promise.withResolvers<void>();
   #position = 0;
-  #cursor = 0;
   #loop: Promise<void> | undefined;
   #timer: Timer | undefined;
   #endCommits: (() => void) | undefined;
   #forgottenMs = 0;
-  #movedMs = 0;
   rawLines = 0;
   lines = 0;
 
@@ -107,7 +95,7 @@ export class RunsConsumer {
       this.#seqs.set(job, { first: stored?.job.firstSeq, last: stored?.job.lastSeq });
     }
     this.#position = cursor.seq;
-    this.#cursor = cursor.seq;
+    this.#stretches = new Stretches(cursor.seq);
     this.#endCommits = journal.onCommit(() => this.#wake.resolve());
     this.#timer = clock.every(TICK_MS, () => this.#wake.resolve());
     this.#loop = this.#run();
@@ -124,12 +112,13 @@ export class RunsConsumer {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    const { clock, journal } = this.#options;
     while (!signal.aborted) {
       this.#wake = Promise.withResolvers();
       const more = await this.#takeIn();
       await this.#advance();
       await this.#write(this.assembler.take());
-      this.#moveCursor();
+      for (const move of this.#stretches.leave(clock.monotonicMs())) journal.advance(RUNS_CURSOR, move);
       if (!more && !signal.aborted) await this.#wake.promise;
     }
   }
@@ -167,7 +156,7 @@ export class RunsConsumer {
   /** Moves over batches that hold nothing of runners, without a look at them. */
   #passOver(): void {
     const to = this.#options.journal.passOver(this.#position, RAW_DATASETS);
-    if (to > this.#position) this.#stretch(this.#position, to, 0, { held: 0 });
+    if (to > this.#position) this.#passed(this.#position, to, 0, { held: 0 });
   }
 
   async #takeBatch(batch: Batch): Promise<void> {
@@ -180,7 +169,7 @@ export class RunsConsumer {
         await this.#takeLine(json, seq, pin);
       }
     }
-    this.#stretch(fromSeq, endSeq(batch), taken, pin);
+    this.#passed(fromSeq, endSeq(batch), taken, pin);
   }
 
   async #takeLine(json: string, seq: number, pin: Pin): Promise<void> {
@@ -215,13 +204,9 @@ export class RunsConsumer {
     if (job !== undefined) this.#seqs.set(job, { first: stored?.job.firstSeq, last: stored?.job.lastSeq });
   }
 
-  #stretch(fromSeq: number, toSeq: number, taken: number, pin: Pin): void {
+  #passed(fromSeq: number, toSeq: number, taken: number, pin: Pin): void {
     this.#position = toSeq;
-    const last = this.#stretches.at(-1);
-    // Stretches without lines that wait are many and say little: they become one.
-    if (taken === 0 && last !== undefined && last.taken === 0 && last.toSeq === fromSeq)
-      this.#stretches[this.#stretches.length - 1] = Object.assign(last, { toSeq });
-    else this.#stretches.push(Object.assign(pin, { fromSeq, toSeq, taken }));
+    this.#stretches.add(fromSeq, toSeq, taken, pin);
   }
 
   async #write({ lines, finished, changedJobs, changedFiles }: Assembled): Promise<void> {
@@ -258,38 +243,6 @@ export class RunsConsumer {
     if (nowMs - this.#forgottenMs < WORKER_LOG_KEPT_MS / 7) return undefined;
     this.#forgottenMs = nowMs;
     return nowMs - WORKER_LOG_KEPT_MS;
-  }
-
-  /** Moves the cursor over what is done with: up to the first stretch that has lines which wait. */
-  #moveCursor(): void {
-    const { clock, journal } = this.#options;
-    const isIdle = this.#stretches.every(({ taken }) => taken === 0) && this.#position - this.#cursor < IDLE_RECORDS;
-    // A relay without runners must not pay for this cursor.
-    if (isIdle && clock.monotonicMs() - this.#movedMs < IDLE_MOVE_MS) return;
-    this.#movedMs = clock.monotonicMs();
-    let delivered = 0;
-    let count = 0;
-    let fromSeq = this.#cursor;
-    let toSeq = this.#cursor;
-    const settle = (): void => {
-      if (toSeq === fromSeq) return;
-      const filtered = toSeq - fromSeq - delivered;
-      journal.advance(RUNS_CURSOR, { fromSeq, toSeq, delivered, filtered, refused: [] });
-      this.#cursor = toSeq;
-    };
-    for (const stretch of this.#stretches) {
-      if (stretch.held > 0) break;
-      if (stretch.fromSeq !== toSeq) {
-        // What lay between has gone from the journal, which counts it.
-        settle();
-        [fromSeq, delivered] = [stretch.fromSeq, 0];
-      }
-      toSeq = stretch.toSeq;
-      delivered += stretch.taken;
-      count++;
-    }
-    settle();
-    this.#stretches.splice(0, count);
   }
 }
 

@@ -15,9 +15,9 @@ interface Page {
 export class JobBook {
   readonly jobs = new Set<Job>();
   readonly #byRecord = new Map<string, Job>();
-  readonly #options: Pick<JobOptions, 'pageBytes' | 'emit'>;
+  readonly #options: Pick<JobOptions, 'pageBytes' | 'emit' | 'claim'>;
 
-  constructor(options: Pick<JobOptions, 'pageBytes' | 'emit'>) {
+  constructor(options: Pick<JobOptions, 'pageBytes' | 'emit' | 'claim'>) {
     this.#options = options;
   }
 
@@ -39,37 +39,42 @@ export class JobBook {
     this.#byRecord.set(keyOf(job.timeline, record), job);
   }
 
+  unbind(timeline: string, record: string): void {
+    this.#byRecord.delete(keyOf(timeline, record));
+  }
+
   /** The job that a page is known to belong to. */
   find(timeline: string, record: string): Job | undefined {
     return this.#byRecord.get(keyOf(timeline, record));
   }
 
   /**
-   * The job at work that a page may belong to: the one that lists its record, or else the one on the same runner, since the steps that a
-   * runner adds have records that nothing lists. Jobs of one run share their timeline and may run one after the other on one runner: the
-   * line's time tells them apart.
+   * The jobs at work that a page may belong to: the one that lists its record, or else those in the same place, since the steps that a
+   * runner adds have records that nothing lists. Jobs of one run share their timeline, and may run one after the other in one place: the
+   * line's time tells those apart.
    */
-  candidate(name: Page, runner: RunnerInfo, second: number | undefined): Job | undefined {
+  candidates(name: Page, runner: RunnerInfo, second: number | undefined): Job[] {
     const jobs = [...this.jobs].filter((job) => job.timeline === name.timeline);
+    const listing = jobs.find((one) => one.jobRecord === name.record || one.steps.lists(name.record));
+    if (listing !== undefined) return [listing];
     const folder = folderOf(name.path);
-    const near = jobs
-      .filter((job) => job.runner.source === runner.source)
-      .filter((job) => (second === undefined ? !job.superseded : (job.startedSecond ?? 0) <= second))
-      .sort((a, b) => (a.startedSecond ?? 0) - (b.startedSecond ?? 0));
-    return (
-      jobs.find((one) => one.jobRecord === name.record || one.steps.lists(name.record)) ??
-      near.findLast((one) => one.folder === folder) ??
-      nearest(near, (one) => one.folder === undefined && folder.startsWith(one.workerFolder ?? ''))
-    );
+    const near = jobs.filter((job) => job.runner.source === runner.source && wasAtWork(job, second));
+    const beside = near.filter((job) => job.folder === folder);
+    if (beside.length > 0) return beside;
+    const isNew = (job: Job): boolean => job.folder === undefined && folder.startsWith(job.workerFolder ?? '');
+    const fresh = near.filter(isNew);
+    return fresh.length === 0 && near.length === 1 && near[0]!.folder === undefined ? near : fresh;
   }
 
-  /** The job of a page, made where there is none. */
-  forPage(name: Page, runner: RunnerInfo, line: ArrivedLine): Job {
+  /** The job of a page, made where there is none; undefined where it may be of several. */
+  forPage(name: Page, runner: RunnerInfo, line: ArrivedLine): Job | undefined {
     const { timeline, record } = name;
     const known = this.find(timeline, record);
     if (known !== undefined) return known;
-    const job = this.candidate(name, runner, secondOfLine(line)) ?? this.#make(timeline, runner, line);
-    this.#byRecord.set(keyOf(timeline, record), job);
+    const candidates = this.candidates(name, runner, secondOfLine(line));
+    if (candidates.length > 1) return undefined;
+    const job = candidates[0] ?? this.make(timeline, runner, line);
+    this.bind(record, job);
     return job;
   }
 
@@ -84,22 +89,28 @@ export class JobBook {
       (job) => job.timeline === timeline && job.jobRecord === undefined && job.runner.source === file.source,
     );
     const found = isFree ? owner : nearest(unnamed, (one) => one.folder?.startsWith(file.folder) === true);
-    const job = found ?? this.#make(timeline, file.runner, file.lastLine);
+    const job = found ?? this.make(timeline, file.runner, file.lastLine);
     job.workerFolder = file.folder;
     for (const record of [jobRecord, ...steps.map((step) => step.record)]) {
       const holder = this.find(timeline, record);
-      if (holder !== undefined && holder !== job && holder.message === undefined) holder.give(record, job);
-      this.#byRecord.set(keyOf(timeline, record), job);
+      if (holder !== undefined && holder !== job) holder.give(record, job);
+      this.bind(record, job);
     }
     return job;
   }
 
-  #make(timeline: string, runner: RunnerInfo, at: { readonly sinceMs: number; readonly receivedMs: number }): Job {
+  make(timeline: string, runner: RunnerInfo, at: { readonly sinceMs: number; readonly receivedMs: number }): Job {
     const { sinceMs, receivedMs } = at;
     const job = new Job({ ...this.#options, timeline, runner, sinceMs, receivedMs });
     this.jobs.add(job);
     return job;
   }
+}
+
+/** True where a job was at work in a second, as far as is known. */
+function wasAtWork({ startedSecond = 0, completedSecond, superseded }: Job, second: number | undefined): boolean {
+  if (second === undefined) return !superseded;
+  return startedSecond <= second && (completedSecond === undefined || second <= completedSecond);
 }
 
 /** The second at which a line was written, since 1970; undefined for one without a stamp. */

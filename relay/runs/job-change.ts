@@ -91,8 +91,8 @@ function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> 
     unsettled.set(page, { from: Math.min(known?.from ?? offset, offset), lines: (known?.lines ?? 0) + 1 });
   };
   for (const line of job.queued) note(job.jobPages!.page(line.number, ''), line);
-  for (const { pages, lines } of job.stepPages.streams)
-    for (const { line } of lines) note(pages.page(line.number, ''), line);
+  for (const { pages, lines, retained } of job.stepPages.streams)
+    for (const { line } of [...lines, ...(retained ?? [])]) note(pages.page(line.number, ''), line);
   for (const { stream, line } of job.stepPages.orphans) note(stream.pages.page(line.line.number, ''), line.line);
   return unsettled;
 }
@@ -120,7 +120,10 @@ function checkpointOf(job: Job): string {
 }
 
 /** A job as its rows say it was. One that had ended goes on where it was; it ends again when nothing more comes. */
-export function restoreJob(stored: JobCheckpoint, options: Pick<JobOptions, 'sinceMs' | 'pageBytes' | 'emit'>): Job {
+export function restoreJob(
+  stored: JobCheckpoint,
+  options: Pick<JobOptions, 'sinceMs' | 'pageBytes' | 'claim' | 'emit'>,
+): Job {
   const { job: row, steps, pages } = stored;
   const saved = JSON.parse(stored.checkpoint) as Checkpoint;
   const { runner } = saved;

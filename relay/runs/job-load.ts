@@ -17,7 +17,8 @@ export function isWhole(job: Job): boolean {
       return false;
   // What the step pages have and the job page has not must still come.
   const { lastTicks = Number.NEGATIVE_INFINITY } = job;
-  for (const { lines } of job.stepPages.streams) if (lines.some(({ ticks }) => ticks > lastTicks)) return false;
+  for (const { lines, step } of job.stepPages.streams)
+    if (step !== undefined && lines.some(({ ticks }) => ticks > lastTicks)) return false;
   return true;
 }
 
@@ -27,7 +28,8 @@ export function heldBytesOf(job: Job): number {
   const count = ({ bytes }: { readonly bytes: Buffer }): void => void (sum += bytes.length + LINE_BYTES);
   job.queued.forEach(count);
   for (const record of job.records) for (const page of job.pagesOf(record).pages) page.heldLines.forEach(count);
-  for (const { lines } of job.stepPages.streams) for (const { line } of lines) count(line);
+  for (const { lines, retained } of job.stepPages.streams)
+    for (const { line } of [...lines, ...(retained ?? [])]) count(line);
   for (const { line } of job.stepPages.orphans) count(line.line);
   return sum;
 }

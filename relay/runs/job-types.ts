@@ -1,5 +1,6 @@
 import type { Job } from './job.ts';
 import type { OrderedLine } from './page-order.ts';
+import type { StepStream } from './step-pages.ts';
 import type { Step } from './steps.ts';
 
 /** How long things are waited for, in milliseconds. */
@@ -45,6 +46,8 @@ export interface JobOptions {
   readonly receivedMs: number;
   /** The size at which its runner begins a new page. */
   readonly pageBytes: number;
+  /** Finds the page, of those whose job is not known, that has the copy of a line, and has the job adopt it. */
+  readonly claim: (job: Job, line: OrderedLine) => StepStream | undefined;
   /** Takes its lines, in order. */
   readonly emit: (line: JobLine) => void;
   /** Repeats that were counted before it was taken up again. */

@@ -5,7 +5,7 @@ import { secondOf } from './page-line.ts';
 import type { ArrivedLine, OrderedLine, OrderPolicy } from './page-order.ts';
 import type { JobLine, JobOptions, Patience, RunnerInfo } from './job-types.ts';
 import { RecordPages } from './record-pages.ts';
-import { settle, StepPages } from './step-pages.ts';
+import { anew, confirm, newStream, settle, StepPages, type StepStream } from './step-pages.ts';
 import { StepTimeline, type Step } from './steps.ts';
 import { folderOf } from './worker-file.ts';
 import type { WorkerEvent } from './worker-log.ts';
@@ -33,6 +33,7 @@ export class Job {
   readonly #queue: OrderedLine[] = [];
   readonly #emit: (line: JobLine) => void;
   readonly #pageBytes: number;
+  readonly #claim: JobOptions['claim'];
 
   lines = 0;
   bytes = 0;
@@ -68,6 +69,7 @@ export class Job {
     this.lastReceivedMs = options.receivedMs;
     this.#pageBytes = options.pageBytes;
     this.#emit = options.emit;
+    this.#claim = options.claim;
     this.repeatsBefore = options.repeats ?? 0;
   }
 
@@ -98,18 +100,43 @@ export class Job {
     if (pages === undefined) {
       pages = new RecordPages(record, this.#pageBytes);
       this.#pages.set(record, pages);
-      if (this.jobRecord !== undefined && record !== this.jobRecord) this.stepPages.add(pages);
+      if (this.jobRecord !== undefined && record !== this.jobRecord) this.stepPages.add(newStream(pages));
     }
     return pages;
   }
 
-  /** Gives pages that were taken for this job's to another one. */
+  /** Gives a page that was taken for this job's, with all its lines, to the job that names it. */
   give(record: string, to: Job): void {
+    const stream = to.#pages.has(record) || record === this.jobRecord ? undefined : this.release(record);
+    if (stream !== undefined) to.takeOver(stream);
+  }
+
+  /** Takes a page over that is named in the job message. */
+  takeOver(stream: StepStream): void {
+    const pages = anew(stream, this.#pageBytes);
+    this.#pages.set(pages.record, pages);
+    if (this.jobRecord !== undefined && pages.record !== this.jobRecord) this.stepPages.add(newStream(pages));
+  }
+
+  /** Gives up a page that may be another job's. */
+  release(record: string): StepStream | undefined {
     const pages = this.#pages.get(record);
-    if (pages === undefined || to.#pages.has(record)) return;
     this.#pages.delete(record);
-    to.#pages.set(record, pages);
-    if (to.jobRecord !== undefined && record !== to.jobRecord) to.stepPages.add(pages);
+    return this.stepPages.remove(record) ?? (pages === undefined ? undefined : newStream(pages));
+  }
+
+  /** The records of pages that nothing says to be this job's: no list, and no line of its own page so far. */
+  get doubtful(): string[] {
+    return [...this.#pages.keys()].filter((record) => {
+      const isNamed = record === this.jobRecord || this.steps.lists(record);
+      return !isNamed && this.stepPages.get(record)?.step === undefined;
+    });
+  }
+
+  /** Takes over a page that turned out to be of this job. */
+  adopt(stream: StepStream): void {
+    this.#pages.set(stream.pages.record, stream.pages);
+    this.stepPages.add(stream);
   }
 
   addLine(name: { record: string; number: number; path: string }, line: ArrivedLine): boolean {
@@ -122,7 +149,7 @@ export class Job {
   decide(jobRecord: string): void {
     if (this.jobRecord !== undefined) return;
     this.jobRecord = jobRecord;
-    for (const [record, pages] of this.#pages) if (record !== jobRecord) this.stepPages.add(pages);
+    for (const [record, pages] of this.#pages) if (record !== jobRecord) this.stepPages.add(newStream(pages));
     this.changed = true;
   }
 
@@ -171,6 +198,10 @@ export class Job {
     }
     this.#queue.splice(0, count);
     if (this.message !== undefined) this.#namePages();
+    for (const stream of this.stepPages.streams) {
+      const isOld = stream.sinceMs !== undefined && nowMs - stream.sinceMs >= patience.identityWaitMs;
+      if (force || this.steps.lists(stream.pages.record) || (isOld && stream.step !== undefined)) confirm(stream);
+    }
   }
 
   /** Says whose pages those are that came after their lines had gone without them. */
@@ -212,7 +243,7 @@ export class Job {
     if (ticks === undefined) {
       this.stepPages.takeContinuation(line);
     } else {
-      const stream = this.stepPages.find(line, this.lastTicks);
+      const stream = this.stepPages.find(line, this.lastTicks) ?? this.#claim(this, line);
       if (stream !== undefined) {
         stream.step ??=
           this.message === undefined

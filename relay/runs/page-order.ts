@@ -152,7 +152,9 @@ export class PageOrder {
       }
       if (!this.#follows(line) && !policy.force && waitedMs < policy.orderWaitMs) break;
       const ending = this.#endingOf(line, this.#held[count + 1]);
-      if (ending === undefined && !policy.force && waitedMs < policy.tailWaitMs) break;
+      // Two bytes between lines are CRLF, or a line end and an empty line that is still to come.
+      const isSure = ending !== undefined && (ending !== 'crlf' || this.#ending === 'crlf');
+      if (!isSure && !policy.force && waitedMs < policy.tailWaitMs) break;
       taken.push(this.#pass(line, ending));
     }
     this.#held.splice(0, count);

@@ -18,7 +18,11 @@ interface RawRecord {
   readonly message?: unknown;
   readonly log?: { readonly offset?: unknown; readonly file?: { readonly path?: unknown } };
   readonly host?: { readonly name?: unknown };
-  readonly github?: { readonly runner?: unknown; readonly line?: { readonly ending?: unknown } };
+  readonly github?: {
+    readonly runner?: unknown;
+    readonly line?: { readonly ending?: unknown; readonly bytes?: unknown };
+  };
+  readonly source?: { readonly ip?: unknown };
   readonly spillway?: {
     readonly peer?: unknown;
     readonly original_base64?: unknown;
@@ -27,6 +31,9 @@ interface RawRecord {
     readonly text_bytes?: unknown;
   };
 }
+
+/** Where the keeper puts the last line of a page that no line end follows. */
+const HANDED_OVER = /\/unended\/[^/]+$/;
 
 /** More pieces of a line than this are not put together: the largest bodies that inputs take are far smaller. */
 const PART_BYTES_MAX = 64 * 1_048_576;
@@ -55,8 +62,8 @@ export class RawLineReader {
       seq,
       offset: typeof offset === 'number' && Number.isSafeInteger(offset) && offset >= 0 ? offset : undefined,
       bytes,
-      length: this.#length,
-      unended: record.github?.line?.ending === 'none',
+      length: lengthAtTheEdge(record) ?? this.#length,
+      unended: record.github?.line?.ending === 'none' || HANDED_OVER.test(path),
       receivedMs: Date.parse(textOf(record.event?.created) ?? '') || 0,
       sinceMs,
       pin: firstPin,
@@ -105,12 +112,20 @@ function parsed(json: string): RawRecord | undefined {
   }
 }
 
+/** How long a line was that was masked before it was sent, as the plugin at the edge tells it. */
+function lengthAtTheEdge({ github }: RawRecord): number | undefined {
+  const bytes = github?.line?.bytes;
+  return typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= 0 && bytes <= PART_BYTES_MAX
+    ? bytes
+    : undefined;
+}
+
 function runnerOf(record: RawRecord): RunnerInfo {
   const given = record.github?.runner;
   const fields = typeof given === 'object' && given !== null ? (given as Readonly<Record<string, unknown>>) : undefined;
   const pod = textOf(fields?.['pod']);
   const host = textOf(record.host?.name);
-  const peer = textOf(record.spillway?.peer);
+  const peer = textOf(record.spillway?.peer) ?? textOf(record.source?.ip);
   return { source: pod ?? host ?? peer ?? '', host, name: textOf(fields?.['name']), pod, fields };
 }
 

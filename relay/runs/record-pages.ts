@@ -51,7 +51,8 @@ export class RecordPages {
       if (next === undefined) return taken;
       const isOver = page !== undefined && page.isFull(this.#pageBytes) && page.heldLines.length === 0;
       const waitedMs = policy.nowMs - (next.waitingSinceMs ?? policy.nowMs);
-      if (!isOver && !policy.force && waitedMs < policy.orderWaitMs) return taken;
+      const follows = isOver && next.number === this.#current + 1;
+      if (!follows && !policy.force && waitedMs < policy.orderWaitMs) return taken;
       if (page !== undefined) taken.push(...page.take({ ...policy, force: true }));
       this.#current = next.number;
     }

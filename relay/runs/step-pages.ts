@@ -1,5 +1,5 @@
 import type { OrderedLine, OrderPolicy } from './page-order.ts';
-import type { RecordPages } from './record-pages.ts';
+import { RecordPages } from './record-pages.ts';
 import type { Step } from './steps.ts';
 
 /** A line of a step page that no line of the job page was found for yet, with the time that counts for it. */
@@ -17,6 +17,10 @@ export interface StepStream {
   readonly lines: StepLine[];
   firstTicks: number | undefined;
   newestTicks: number;
+  /** Lines that were done with, of a page that may turn out to be another job's own; undefined once that cannot be any more. */
+  retained: StepLine[] | undefined;
+  /** When its first line came. */
+  sinceMs: number | undefined;
 }
 
 /**
@@ -43,21 +47,19 @@ export class StepPages {
     return this.#streams.get(record);
   }
 
-  add(pages: RecordPages): void {
-    const stream = { pages, step: undefined, lines: [], firstTicks: undefined, newestTicks: Number.NEGATIVE_INFINITY };
-    this.#streams.set(pages.record, stream);
+  add(stream: StepStream): void {
+    this.#streams.set(stream.pages.record, stream);
+  }
+
+  remove(record: string): StepStream | undefined {
+    const stream = this.#streams.get(record);
+    this.#streams.delete(record);
+    return stream;
   }
 
   /** Takes over lines whose turn it is. */
   pump(policy: OrderPolicy): void {
-    for (const stream of this.#streams.values()) {
-      for (const line of stream.pages.take(policy)) {
-        const ticks = line.parts.ticks ?? stream.lines.at(-1)?.ticks ?? stream.newestTicks;
-        stream.lines.push({ line, ticks });
-        stream.firstTicks ??= line.parts.ticks;
-        stream.newestTicks = Math.max(stream.newestTicks, ticks);
-      }
-    }
+    for (const stream of this.#streams.values()) pumpStream(stream, policy);
   }
 
   /**
@@ -81,7 +83,7 @@ export class StepPages {
   /** Takes the copy of a line that `find` found. */
   take(stream: StepStream, line: OrderedLine, foundAfter: number | undefined): void {
     const lastTicks = stream === this.#lastMatched ? undefined : foundAfter;
-    settle(stream.lines.splice(indexOfCopy(stream, line, lastTicks), 1)[0]!);
+    done(stream, stream.lines.splice(indexOfCopy(stream, line, lastTicks), 1)[0]!);
     this.#lastMatched = stream;
   }
 
@@ -90,8 +92,8 @@ export class StepPages {
     const head = this.#lastMatched?.lines[0];
     if (head === undefined || head.line.parts.stamp !== undefined || !head.line.parts.text.equals(line.parts.text))
       return;
-    this.#lastMatched?.lines.shift();
-    settle(head);
+    this.#lastMatched!.lines.shift();
+    done(this.#lastMatched!, head);
   }
 
   /**
@@ -105,7 +107,7 @@ export class StepPages {
       while (count < stream.lines.length && stream.lines[count]!.ticks < ticks - COPY_TICKS_MAX) count++;
       for (const line of stream.lines.splice(0, count)) {
         if (mayFill) this.orphans.push({ stream, line });
-        else settle(line);
+        else done(stream, line);
       }
       gone += count;
     }
@@ -119,6 +121,52 @@ export class StepPages {
     for (const stream of this.#streams.values()) for (const line of stream.lines.splice(0)) rest.push({ stream, line });
     return rest.sort((a, b) => a.line.ticks - b.line.ticks);
   }
+}
+
+export function newStream(pages: RecordPages): StepStream {
+  const unknown = { step: undefined, firstTicks: undefined, sinceMs: undefined };
+  return { ...unknown, pages, lines: [], newestTicks: Number.NEGATIVE_INFINITY, retained: [] };
+}
+
+/** Takes over a page's lines whose turn it is. */
+export function pumpStream(stream: StepStream, policy: OrderPolicy): void {
+  for (const line of stream.pages.take(policy)) {
+    const ticks = line.parts.ticks ?? stream.lines.at(-1)?.ticks ?? stream.newestTicks;
+    stream.lines.push({ line, ticks });
+    stream.firstTicks ??= line.parts.ticks;
+    stream.sinceMs ??= line.sinceMs;
+    stream.newestTicks = Math.max(stream.newestTicks, ticks);
+  }
+}
+
+/** True where a page has the copy of a line, at most so many ticks before it. */
+export function copyWithin(stream: StepStream, line: OrderedLine, ticksMax: number): boolean {
+  const { ticks } = line.parts;
+  return ticks !== undefined && indexOfCopy(stream, line, ticks - ticksMax) >= 0;
+}
+
+function done(stream: StepStream, line: StepLine): void {
+  if (stream.retained === undefined) settle(line);
+  else stream.retained.push(line);
+}
+
+/** Says that a page is the step's it was taken for: what was done with is so for good. */
+export function confirm(stream: StepStream): void {
+  for (const line of stream.retained ?? []) settle(line);
+  stream.retained = undefined;
+}
+
+/** All lines of a page as if none of them had had its turn. */
+export function anew({ pages, lines, retained = [] }: StepStream, pageBytes: number): RecordPages {
+  const fresh = new RecordPages(pages.record, pageBytes);
+  const force = { nowMs: 0, tailWaitMs: 0, orderWaitMs: 0, force: true };
+  const rest = pages.take(force).map((line) => ({ line }));
+  for (const one of [...retained, ...lines, ...rest]) {
+    const { line } = one;
+    fresh.page(line.number, pages.page(line.number, '').path).add(line);
+    settle(one);
+  }
+  return fresh;
 }
 
 /** Says that a line is done with. */

@@ -61,11 +61,17 @@ export function inputConditions(
   relay: Relay,
   sights: Map<string, InputSight>,
   { input_silence_ms: silenceMs }: AlertOptions,
-): Readonly<Record<'udp_loss' | 'input_silent', Condition[]>> {
+): Readonly<Record<'udp_loss' | 'input_silent' | 'source_silent', Condition[]>> {
   const nowMs = relay.clock.monotonicMs();
   const loss: Condition[] = [];
   const silent: Condition[] = [];
+  const sources: Condition[] = [];
   for (const [name, { counters }] of relay.inputs) {
+    if (counters.harbor.silent) {
+      const since = new Date(counters.harbor.lastMs).toISOString();
+      const message = `Harbor has sent nothing to input ${name} since ${since}; its audit lines may be getting lost`;
+      sources.push({ subject: name, severity: 'warning', message });
+    }
     const before = sights.get(name);
     const lost = counters.drops.get('kernel_buffer_full') ?? 0;
     const grew = counters.records > (before?.records ?? 0);
@@ -86,7 +92,7 @@ export function inputConditions(
     }
   }
   for (const name of sights.keys()) if (!relay.inputs.has(name)) sights.delete(name);
-  return { udp_loss: loss, input_silent: silent };
+  return { udp_loss: loss, input_silent: silent, source_silent: sources };
 }
 
 /** Certificates named in the config that end soon, or have. */
@@ -130,4 +136,4 @@ function endOf(file: string): number | undefined {
 }
 
 /** Kinds whose beginning and end the log has told already, in words of its own. */
-export const TOLD_BY_LOG: readonly AlertKind[] = ['endpoint_down', 'journal_full', 'journal_damaged'];
+export const TOLD_BY_LOG: readonly AlertKind[] = ['endpoint_down', 'journal_full', 'journal_damaged', 'source_silent'];

@@ -57,6 +57,7 @@ export class Alerts {
     this.board.hold('dead_letters', found.dead_letters);
     this.board.hold('udp_loss', found.udp_loss);
     this.board.hold('input_silent', found.input_silent);
+    this.board.hold('source_silent', found.source_silent);
     try {
       const journal = journalConditions(relay, await relay.journal.stats(), this.#options);
       this.board.hold('quota_near', journal.quota_near);

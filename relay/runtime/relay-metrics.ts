@@ -14,6 +14,7 @@ export function registerMetrics(metrics: Metrics, relay: Relay): void {
   inputMetrics(metrics, relay);
   endpointMetrics(metrics, relay);
   journalMetrics(metrics, relay);
+  retentionMetrics(metrics, relay);
   metrics.gauge('spillway_alerts', 'Alerts at present, by kind.', ['kind'], () =>
     alertKinds.map((kind): Sample => ({
       labels: { kind },
@@ -169,6 +170,25 @@ function endpointMetrics(metrics: Metrics, relay: Relay): void {
     perCursor((c) =>
       c.oldestReceivedMs === undefined ? 0 : Math.max(0, (relay.clock.nowMs() - c.oldestReceivedMs) / 1_000),
     ),
+  );
+}
+
+function retentionMetrics(metrics: Metrics, relay: Relay): void {
+  const { retention } = relay;
+  metrics.gauge('spillway_retention_purge_active', '1 while a purge is under way, also one that waits.', [], () => [
+    { labels: {}, value: retention.active === undefined ? 0 : 1 },
+  ]);
+  metrics.counter('spillway_retention_purges_total', 'Purges that ended, dry runs not counted.', ['state'], () =>
+    Object.entries(retention.counters.ended).map(([state, value]): Sample => ({ labels: { state }, value })),
+  );
+  metrics.counter('spillway_retention_purged_records_total', 'Records that purges took.', [], () => [
+    { labels: {}, value: retention.counters.records },
+  ]);
+  metrics.gauge(
+    'spillway_retention_step_seconds_max',
+    'The longest that a step of the last purge kept others from writing.',
+    [],
+    () => [{ labels: {}, value: retention.counters.heldMsMax / 1_000 }],
   );
 }
 

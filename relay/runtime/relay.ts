@@ -241,7 +241,7 @@ export class Relay {
     await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.#inputs.stopAll(), 'an input');
     if (this.runs !== undefined)
       await within(this.#world, Math.min(left(), RUNS_STOP_MS), this.runs.consumer.stop(), 'the assembly of jobs');
-    await within(this.#world, left(), this.retention.close(), 'a purge');
+    await within(this.#world, Math.min(left(), INPUT_STOP_MS), this.retention.close(), 'a purge');
     await this.#endpoints.deliverLast(left());
     const lost = await this.#acceptor.drain(left());
     if (lost > 0)

@@ -259,7 +259,8 @@ export class SyslogFramer {
     }
     let nul = this.#nul;
     if (nul < at) nul = this.#findNul(bytes, at + this.#scanned, end);
-    if (nul < stop) {
+    // What stands behind `limit` does not matter here: it may not have arrived yet.
+    if (nul < Math.min(stop, limit)) {
       if (this.#endsLines) nul = this.#skipNuls(bytes, nul, stop, end, final);
       if (nul < 0) {
         // What stands behind this NUL is not there yet.

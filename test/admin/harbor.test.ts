@@ -522,4 +522,16 @@ describe('what Harbor’s own tests do', () => {
     await expect.poll(() => received.join('')).toContain('[operator="late" resourceType="user"');
     expect(received.join('').split('\n')).toHaveLength(2);
   });
+
+  test('a cleared endpoint gets what it is owed, and no more', async () => {
+    expect((await settings({ skip_audit_log_database: false })).status).toBe(200);
+    expect((await settings({ audit_log_forward_endpoint: '' })).status).toBe(200);
+
+    expect((await ask({ path: '/configurations' })).json.audit_log_forward_endpoint).toEqual({
+      value: '',
+      editable: true,
+    });
+    const forward = admin.relay.relay.config.endpoints.find(({ name }) => name === 'harbor_forward');
+    expect(forward?.delivery.retire).toBe('drain');
+  });
 });

@@ -17,7 +17,7 @@ import { render, runCase, type CaseResult } from './run-case.ts';
 const BASELINE = 'test/bench/baseline.json';
 
 async function main(options: BenchOptions): Promise<number> {
-  const { contenders, skipped } = roster(options.relayMain);
+  const { contenders, skipped } = roster(options);
   const chosen = contenders.filter(({ name }) => options.only.length === 0 || options.only.includes(name));
   for (const { name, why } of skipped) console.log(`skipped ${name}: ${why}`);
   if (chosen.length === 0) {

@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly udpRates: readonly number[];
   readonly udpSeconds: number;
   readonly relayMain: string;
+  /** The program of Fluent Bit; undefined: the one on the path, if there is one. */
+  readonly fluentBit: string | undefined;
   readonly directory: string;
   readonly out: string;
   readonly baseline: boolean;
@@ -31,6 +33,7 @@ Runs the relay and its peers side by side on this machine, and prints medians.
   --repeats N        runs of each measurement, taken in turns (default: 5)
   --records N        records of a throughput run (default: 2000000)
   --relay FILE       what starts the relay (default: dist/main.js, else relay/main.ts)
+  --fluent-bit FILE  Fluent Bit's program (default: FLUENT_BIT, else the one on the path)
   --directory DIR    where journals and queues go: on the disk to be measured (default: .cache/bench)
   --out FILE         where the figures go as JSON (default: .cache/bench/result.json)
   --baseline         also write test/bench/baseline.json
@@ -45,7 +48,7 @@ export function readOptions(args: readonly string[]): BenchOptions | string {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { ...options, quick: flag, baseline: flag, help: flag },
+      options: { ...options, 'fluent-bit': text, quick: flag, baseline: flag, help: flag },
     });
     if (values.help) return HELP;
     const cases = list(values.case);
@@ -63,6 +66,7 @@ export function readOptions(args: readonly string[]): BenchOptions | string {
       udpRates: quick ? [50_000] : [50_000, 100_000, 200_000, 300_000, 400_000],
       udpSeconds: quick ? 2 : 5,
       relayMain: resolve(values.relay ?? (existsSync('dist/main.js') ? 'dist/main.js' : 'relay/main.ts')),
+      fluentBit: values['fluent-bit'] ?? process.env['FLUENT_BIT'],
       directory: values.directory ?? '.cache/bench',
       out: values.out ?? '.cache/bench/result.json',
       baseline: values.baseline,

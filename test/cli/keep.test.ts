@@ -141,5 +141,5 @@ test('drain on a folder that is not there says so', async () => {
   rmSync(join(folder.path, 'kept'), { force: true });
 
   expect(await cli.run(commands, 'drain', '--kept', 'kept', '--positions', '.')).toBe(1);
-  expect(cli.stderr).toContain('there is no kept folder');
+  expect(cli.stderr).toContain('cannot be read: has the keeper run?');
 });

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import type { AdminOptions } from '../../relay/admin/server.ts';
 import type { Role } from '../../relay/admin/tokens.ts';
+import { systemClock } from '../../relay/io/clock.ts';
 import { AdminHarness } from '../support/admin-harness.ts';
 import { RelayHarness } from '../support/relay-harness.ts';
 import { launchChromium } from '../support/chromium.ts';
@@ -82,7 +83,10 @@ export class ConsoleHarness implements AsyncDisposable {
     if (!existsSync('dist/console/index.html')) throw new Error('the console is not built: run `npm run build`');
     const browser = await launchChromium(chromium);
     try {
-      return new ConsoleHarness(await AdminHarness.over(await RelayHarness.start(config, prepare), overrides), browser);
+      return new ConsoleHarness(
+        await AdminHarness.over(await RelayHarness.start(config, systemClock, prepare), overrides),
+        browser,
+      );
     } catch (error) {
       await browser.close();
       throw error;

@@ -214,6 +214,29 @@ test('secrets that overlap become one mask', () => {
   );
 });
 
+test('of a masked line its length is told, so that the relay does not take the difference for a gap', () => {
+  const line = `a ghp_${letters.slice(0, 36)} é`;
+  const worker = '/kept/Worker_20261122-080910-utc.log';
+
+  const answers = runEdge(
+    [page, worker, '/var/log/app.log'].map((file) => ({ file, log: Buffer.from(line) })),
+    masking,
+  );
+
+  expect(answers.map(({ fields }) => fields['github.line.bytes'])).toEqual(['45', '45', undefined]);
+  expect(answers.map(({ fields }) => fields['github.page.number'])).toEqual(['12', undefined, undefined]);
+});
+
+test('of a last line that the keeper handed over it is told that nothing ended it', () => {
+  const [unended, whole] = runEdge([
+    { file: page.replace('/kept/', '/kept/unended/'), log: Buffer.from('cut') },
+    { file: page, log: Buffer.from('whole') },
+  ]);
+
+  expect(unended?.fields).toMatchObject({ 'github.line.ending': 'none', 'github.page.number': '12' });
+  expect(whole?.fields).not.toHaveProperty('github.line.ending');
+});
+
 test('without SPILLWAY_MASK=on nothing is masked', () => {
   const line = `ghp_${letters.slice(0, 36)}`;
 

@@ -44,7 +44,8 @@ test.each([
     '@timestamp': '2023-11-14T22:13:20.123456789Z',
     message: 'a',
     event: { dataset: 'fluent' },
-    spillway: { input: 'test', format: 'msgpack', tag: 'tag', peer: '127.0.0.1' },
+    source: { ip: '127.0.0.1' },
+    spillway: { input: 'test', format: 'msgpack', tag: 'tag' },
   });
   expect(input.records[0]!['spillway'].flags).toBeUndefined();
 });

@@ -46,7 +46,7 @@ test('records come over TLS, and connections are counted once', async () => {
 
   expect(await postOverTls(input.port)).toBe(200);
 
-  expect(input.records[0]).toMatchObject({ message: 'over TLS', spillway: { peer: '127.0.0.1' } });
+  expect(input.records[0]).toMatchObject({ message: 'over TLS', source: { ip: '127.0.0.1' } });
   expect(input.context.counters.connectionsTotal).toBe(1);
 });
 

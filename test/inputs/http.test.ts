@@ -32,7 +32,8 @@ test('a record is answered for only once it is kept', async () => {
   expect(await reply).toMatchObject({ status: 200, text: '{"accepted":1}' });
   expect(input.records[0]).toMatchObject({
     message: 'hello',
-    spillway: { input: 'test', format: 'json', peer: '127.0.0.1' },
+    source: { ip: '127.0.0.1' },
+    spillway: { input: 'test', format: 'json' },
   });
 });
 

@@ -226,6 +226,17 @@ test('what somebody else takes from the kept folder is counted', async () => {
   await eventually(() => expect(runner.status).toMatchObject({ vanished: 1, files: 0 }));
 });
 
+test('a kept folder that somebody removes is made again, and the next page is kept', async () => {
+  await using runner = await KeeperHarness.start({ scanMs: 60_000 });
+  runner.write(1);
+  await eventually(() => expect(runner.keptNames()).toHaveLength(1));
+
+  rmSync(runner.kept, { recursive: true });
+  runner.write(2, 'after\n');
+
+  await eventually(() => expect(runner.keptText(2)).toBe('after\n'));
+});
+
 test('a page that the keeper has is not linked again by its other names', async () => {
   await using runner = await KeeperHarness.start();
   runner.write(1);

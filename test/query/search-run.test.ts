@@ -13,7 +13,7 @@ test.each([{ indexed: false }, { indexed: true }])(
   'what is found is what the query means, whatever is skipped on the way (indexed: $indexed)',
   ({ indexed }) => {
     using bench = new SearchBench();
-    const records = fc.sample(someFields, { numRuns: 200, seed: 7 });
+    const records = fc.sample(someFields, { numRuns: 100, seed: 7 });
     for (let at = 0; at < records.length; at += 10)
       bench.append(records.slice(at, at + 10).map((fields, i) => ({ fields, dataset: i % 2 === 0 ? 'syslog' : 'aB' })));
     if (indexed) bench.index();
@@ -31,10 +31,10 @@ test.each([{ indexed: false }, { indexed: true }])(
         found += expected.length;
         skipped += steps.at(-1)!.progress.batchesSkipped;
       }),
-      { numRuns: 250 },
+      { numRuns: 100 },
     );
-    expect(found, 'the queries find something').toBeGreaterThan(1_000);
-    if (indexed) expect(skipped, 'and the index spares something').toBeGreaterThan(500);
+    expect(found, 'the queries find something').toBeGreaterThan(300);
+    if (indexed) expect(skipped, 'and the index spares something').toBeGreaterThan(100);
   },
 );
 

@@ -284,9 +284,24 @@ test('strings by their bytes, as msgpack has them, are written the same', () => 
   expect(bench.records()[0]).toMatchObject({
     n: [1, 2],
     message: 'hi\ufffd',
-    spillway: { format: 'msgpack', tag: 'gha.pages', peer: '::1', original_base64: 'aGn/' },
+    source: { ip: '::1' },
+    spillway: { format: 'msgpack', tag: 'gha.pages', original_base64: 'aGn/' },
   });
 });
+
+test.each(['{"source":{"ip":"10.9.9.9"}}', '{"source.ip":"10.9.9.9"}'])(
+  'a sender’s own source stays as it is, and its address is under spillway then: %s',
+  (text) => {
+    const bench = new SenderBench();
+    bench.writer.write(scan(text), { ...origin, peer: '10.0.0.7' });
+    bench.writer.write(scan('{"source":"app","sources":1}'), { ...origin, peer: '10.0.0.7' });
+    const [own, other] = bench.records();
+
+    expect(own).toMatchObject({ source: { ip: '10.9.9.9' }, spillway: { peer: '10.0.0.7' } });
+    expect(other).toMatchObject({ sources: 1, labels: { source: 'app' }, source: { ip: '10.0.0.7' } });
+    expect(other!['spillway']).not.toHaveProperty('peer');
+  },
+);
 
 // Goal: whatever names a sender uses, in whatever way they get into each other's way, the line is valid, the relay's own members are
 // the relay's, and no value is lost. Method: objects of names that mean something, with a value of its own at each leaf, which must

@@ -253,7 +253,41 @@ test('the forecast says in words what is kept and when the next purge is', async
   await using harness = await filled({ rules: [pulls], schedule: '0 30 2 * * *' });
   const { rules, schedules, window } = harness.service.forecast();
 
-  expect(rules).toEqual(['pulls: dataset harbor.audit, operation pull_* is kept 1 days']);
+  expect(rules).toEqual(['pulls: dataset harbor.audit, operation pull_* is kept 1 day']);
   expect(schedules[0]).toMatch(/^config: a purge at "0 30 2 \* \* \*", next at \d{4}-\d\d-\d\dT02:30:00.000Z, in .+$/);
   expect(window).toBe('purges may work at any time');
+});
+
+test('a change of the rules counts for the next purge, and for what the journal may not take back', async () => {
+  await using harness = await filled({ rules: [] });
+  await harness.service.start({ cause: 'manual', who: 'x' });
+  await harness.service.idle();
+
+  await harness.service.configure(harness.options({ rules: [pulls], schedule: '0 0 1 * * *' }));
+  await harness.service.start({ cause: 'manual', who: 'x' });
+  await harness.service.idle();
+
+  expect((await harness.service.history()).map(({ tally }) => tally.records)).toEqual([4, 0]);
+  expect(harness.armed.map(({ expression }) => expression)).toEqual(['0 0 1 * * *']);
+  expect(harness.service.counters).toMatchObject({ ended: { done: 2 }, records: 4 });
+});
+
+test('a purge that fails says why, certifies what it took, and makes room for the next', async () => {
+  await using harness = await filled();
+  const database = harness.bench.openBehindItsBack();
+  database.exec(
+    "CREATE TRIGGER no BEFORE INSERT ON purge_item WHEN NEW.first_seq > 1 BEGIN SELECT raise(FAIL, 'no room'); END",
+  );
+
+  const { id } = await harness.service.start({ cause: 'manual', who: 'x' });
+  await harness.service.idle();
+  database.exec('DROP TRIGGER no');
+  database.close();
+
+  expect(await harness.service.run(id)).toMatchObject({ state: 'failed', error: expect.stringContaining('no room') });
+  expect(await harness.service.log(id)).toContain('failed to purge audit log, error: ');
+  await harness.service.start({ cause: 'manual', who: 'x' });
+  await harness.service.idle();
+  expect((await harness.service.history())[0]).toMatchObject({ state: 'done' });
+  expect(harness.bench.verify().misfits).toEqual([]);
 });

@@ -31,7 +31,7 @@ export class LineRecorder {
 
   constructor({ keepOriginal = false, zone = 'UTC', nowMs = NOW_MS, harbor = {} }: RecordLineOptions = {}) {
     this.#builder = new BatchBuilder({
-      pool: new SlabPool({ slabBytes: 1 << 16, idleMax: 1 }),
+      pool: new SlabPool({ slabBytes: 1 << 13, idleMax: 1 }),
       idPrefix: eventIdPrefix('testnd', 1),
       firstSeq: 1,
       bytesMax: 1 << 20,

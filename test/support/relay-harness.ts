@@ -8,7 +8,7 @@ import type { Config } from '../../relay/config/config.ts';
 import { requireConfig } from '../../relay/config/load.ts';
 import { registry as realRegistry, type Registry } from '../../relay/config/registry.ts';
 import { RelayError } from '../../relay/errors.ts';
-import { systemClock } from '../../relay/io/clock.ts';
+import { systemClock, type Clock } from '../../relay/io/clock.ts';
 import { systemRandom } from '../../relay/io/random.ts';
 import { Relay } from '../../relay/runtime/relay.ts';
 import type { Log, LogFields } from '../../relay/telemetry/logger.ts';
@@ -92,6 +92,7 @@ export interface Logged {
 /** A relay in this process, on a folder of its own, with everything real but `memory` endpoints. */
 export class RelayHarness implements AsyncDisposable {
   readonly #folder = temporaryFolder();
+  #clock: Clock = systemClock;
   readonly memory = new MemoryEndpoints();
   readonly logged: Logged[] = [];
   metrics = new Metrics();
@@ -99,8 +100,13 @@ export class RelayHarness implements AsyncDisposable {
   fatal = false;
 
   /** `prepare` may put something into its folder before. */
-  static async start(config: object, prepare: (folder: string) => void = () => {}): Promise<RelayHarness> {
+  static async start(
+    config: object,
+    clock: Clock = systemClock,
+    prepare: (folder: string) => void = () => {},
+  ): Promise<RelayHarness> {
     const harness = new RelayHarness();
+    harness.#clock = clock;
     try {
       prepare(harness.folder);
       await harness.start(config);
@@ -134,7 +140,7 @@ export class RelayHarness implements AsyncDisposable {
   async start(config: object): Promise<void> {
     this.metrics = new Metrics();
     this.relay = await Relay.start(this.config(config), {
-      clock: systemClock,
+      clock: this.#clock,
       random: systemRandom,
       log: this.log,
       metrics: this.metrics,

@@ -53,7 +53,6 @@ export class RetentionHarness implements AsyncDisposable {
       journal: {
         retention,
         identity: bench.writer.ready,
-        stats: async () => bench.reader.stats(),
         get nextSeq() {
           return bench.nextSeq;
         },
@@ -64,7 +63,12 @@ export class RetentionHarness implements AsyncDisposable {
       tell: async (dataset, message, fields) => {
         this.told.push({ dataset, message, fields });
         const seq = bench.nextSeq;
-        bench.append(heldBatch(seq, [message], { datasets: { [dataset]: 1 } }));
+        const created = new Date(this.clock.nowMs()).toISOString();
+        const event = { id: 'testnd-0000001-000000001', created, dataset };
+        const line = Buffer.from(`${JSON.stringify({ event, '@timestamp': created, message, spillway: fields })}\n`);
+        const shared = new SharedArrayBuffer(line.length);
+        line.copy(Buffer.from(shared));
+        bench.append(heldBatch(seq, [''], { shared, bytes: line.length, datasets: { [dataset]: 1 } }));
         return seq;
       },
     });

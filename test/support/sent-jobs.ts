@@ -24,7 +24,8 @@ export function idsOf(number: number): { readonly timeline: string; readonly rec
 /** Sends what a tailer reads of a job: its Worker log and its pages. */
 export async function sendJob(port: number, job: SentJob): Promise<void> {
   const { timeline, record } = idsOf(job.number);
-  const skewMs = job.startMs - SCRIPTED_MS;
+  // The Worker log tells time by the second: a whole one keeps its times and those of the pages together.
+  const skewMs = Math.floor((job.startMs - SCRIPTED_MS) / 1_000) * 1_000;
   const script = job.script ?? SCRIPT;
   const records = new Map(
     script.map(({ record: step }) => [step, job.number.toString(16).padStart(8, '0') + step.slice(8)]),

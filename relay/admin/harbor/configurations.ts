@@ -61,10 +61,7 @@ export function configurationRoutes(app: FastifyInstance, context: AdminContext)
     async ({ body: given, reply }) => {
       refuseToDisable(given);
       const before = readHarborSettings(context.dataFolder);
-      const after: HarborSettings = {
-        audit_log_forward_endpoint: given.audit_log_forward_endpoint?.trim() ?? before.audit_log_forward_endpoint,
-        skip_audit_log_database: given.skip_audit_log_database ?? before.skip_audit_log_database,
-      };
+      const after = changed(before, given);
       refuseWhatTheFileSays(context, before, after);
       if (given.audit_log_forward_endpoint !== undefined && after.audit_log_forward_endpoint !== '')
         await mustAccept(context, after.audit_log_forward_endpoint);
@@ -74,6 +71,15 @@ export function configurationRoutes(app: FastifyInstance, context: AdminContext)
       return reply.status(200).send();
     },
   );
+}
+
+function changed(before: HarborSettings, given: z.output<typeof body>): HarborSettings {
+  const endpoint = given.audit_log_forward_endpoint?.trim() ?? before.audit_log_forward_endpoint;
+  return {
+    audit_log_forward_endpoint: endpoint,
+    skip_audit_log_database: given.skip_audit_log_database ?? before.skip_audit_log_database,
+    retiring_endpoint: endpoint === '' ? before.audit_log_forward_endpoint || before.retiring_endpoint : '',
+  };
 }
 
 function shown({ relay, dataFolder }: AdminContext): z.output<typeof answer> {
@@ -89,7 +95,8 @@ function shown({ relay, dataFolder }: AdminContext): z.output<typeof answer> {
 
 /** True where the config file has an endpoint of that name, which then is not ours to change. */
 function fixedByFile(endpoints: AdminContext['relay']['config']['endpoints'], given: HarborSettings): boolean {
-  return endpoints.some(({ name }) => name === HARBOR_FORWARD) && given.audit_log_forward_endpoint === '';
+  const isOurs = given.audit_log_forward_endpoint !== '' || given.retiring_endpoint !== '';
+  return endpoints.some(({ name }) => name === HARBOR_FORWARD) && !isOurs;
 }
 
 /** What Harbor sends is kept: a setting that has audit records vanish on their way would be a trap. */

@@ -14,6 +14,8 @@ export interface CheckSubject {
   readonly context: CommandContext;
   /** Whether endpoints may be connected to. */
   readonly connect: boolean;
+  /** Whether a keeper shall run on this machine. */
+  readonly keeper: boolean;
   /** How long to wait for each. */
   readonly timeoutMs: number;
 }

@@ -36,6 +36,8 @@ const LEGACY = fragment('","legacy":true');
 const LEGACY_NAME = fragment('legacy');
 const NOT_LEGACY = fragment('","legacy":false');
 
+/** What stands for an operation that cannot be told. */
+const UNCLEAR = Buffer.from('unclear');
 const AUDIT = Buffer.from('audit');
 const LOGIN = Buffer.from('login');
 const PERCENT = 0x25;
@@ -70,14 +72,9 @@ export class HarborRecords {
     this.#dataset = context.dataset('harbor.audit');
   }
 
-  /** True where the program’s name does not matter. */
-  get detectsAlways(): boolean {
-    return this.#options.detect === 'always';
-  }
-
   /** Whether the message of such a header may be a line of the audit log: a look at one word. */
   mayBe(bytes: Uint8Array, header: SyslogHeader): boolean {
-    return this.detectsAlways || isAuditProgram(bytes, header.appStart, header.appEnd);
+    return this.#options.detect === 'always' || isAuditProgram(bytes, header.appStart, header.appEnd);
   }
 
   /** Where the operator of an audit line begins; -1 where the message is none. */
@@ -146,10 +143,18 @@ export class HarborRecords {
     );
   }
 
-  /** `create_artifact`: action and resource type, each of at most 64 letters. */
+  /**
+   * `create_artifact`: action and resource type, each of at most 64 letters. Where they are a guess, nobody shall be able to have a
+   * record taken by a purge that is for another kind.
+   */
   #readOperation(bytes: Uint8Array): void {
-    const { actionStart, actionEnd, typeStart, typeEnd } = this.#audit;
+    const { actionStart, actionEnd, typeStart, typeEnd, guessed } = this.#audit;
     const out = this.#operation.bytes;
+    if (guessed) {
+      out.set(UNCLEAR);
+      this.#operationBytes = UNCLEAR.length;
+      return;
+    }
     let at = 0;
     for (let i = actionStart; i < actionEnd; i++) out[at++] = bytes[i]!;
     if (typeEnd > typeStart) out[at++] = 0x5f;

@@ -59,6 +59,8 @@ export class SyslogRecords {
   readonly #keepOriginal: boolean;
   readonly #time: HeaderTime;
   readonly #harbor: HarborRecords | undefined;
+  /** True where lines of any program may be Harbor’s. */
+  readonly #anyProgram: boolean;
   readonly #header = new SyslogHeader();
   readonly #peers = new Map<string, json.Peer>();
   readonly #cache = new HeaderCache();
@@ -72,6 +74,7 @@ export class SyslogRecords {
     this.#dataset = dataset;
     this.#keepOriginal = keepOriginal;
     this.#time = new HeaderTime(context.recorder, zone);
+    this.#anyProgram = harbor.detect === 'always';
     if (harbor.detect !== 'never')
       this.#harbor = new HarborRecords({
         context,
@@ -126,7 +129,7 @@ export class SyslogRecords {
       const plain = marks.part === 0 && marks.totalBytes === 0 && !marks.cut && !this.#keepOriginal;
       const known =
         plain && frame.otherFlags === 0 && this.#cache.isWorthALook() ? this.#findKnown(source, start, end) : undefined;
-      if (known !== undefined && !this.#isHarbors(known, source, end)) {
+      if (known !== undefined && !((known.audit || this.#anyProgram) && this.#isHarbors(source, end))) {
         this.#writeKnown(source, start, end, peer, known);
         return true;
       }
@@ -141,11 +144,10 @@ export class SyslogRecords {
     return true;
   }
 
-  /** Whether a line with a known header is one for the slower path: the program is Harbor’s, and the message looks so too. */
-  #isHarbors(known: CachedHeader, source: Source, end: number): boolean {
-    const harbor = this.#harbor;
-    if (harbor === undefined || !(known.audit || harbor.detectsAlways)) return false;
-    return harbor.operatorOf(source, this.#header, this.#header.messageStart, end) >= 0;
+  /** Whether a line with a known header, which may be one of Harbor’s by its program, looks so by its message too. */
+  #isHarbors(source: Source, end: number): boolean {
+    const { messageStart } = this.#header;
+    return this.#harbor !== undefined && this.#harbor.operatorOf(source, this.#header, messageStart, end) >= 0;
   }
 
   /** True where the line was recorded, false where its rest is to be waited for, undefined where it is none of Harbor’s. */

@@ -1,6 +1,7 @@
 import { Thread, type Calls } from '../../io/thread.ts';
 import type {
   Certificate,
+  ChainAnchor,
   Hold,
   HoldScope,
   KeepPolicy,
@@ -13,6 +14,10 @@ import type {
 import type { PurgeDeskCalls } from './purge/purge-desk.ts';
 import type { PurgerCalls, PurgerOptions } from './purge/purger.ts';
 import { startWorker } from './start-worker.ts';
+
+const PAGE_BYTES = 8_192;
+/** Less than what has the writer fold the log in by itself, while others wait. */
+const FOLD_BYTES = 6 * 1_048_576;
 
 /** Has the journal's writer do one of retention's calls. */
 export type AskWriter = <Name extends keyof PurgeDeskCalls>(
@@ -31,6 +36,7 @@ export class SqliteRetention implements RetentionStore {
   readonly #ask: AskWriter;
   readonly #startSearch: () => PurgeSearch;
   #search: PurgeSearch | undefined;
+  #unfoldedBytes = 0;
 
   constructor(ask: AskWriter, startSearch: () => PurgeSearch) {
     this.#ask = ask;
@@ -45,7 +51,10 @@ export class SqliteRetention implements RetentionStore {
     const search = this.#searching();
     const { tookMs, ...step } = await search.scan(run.plan, run.position, budget);
     const { value, heldMs } = await this.#ask('apply', run.id, step);
-    if (step.changes.length > 0 && !run.dryRun) await search.foldLog();
+    if (!run.dryRun)
+      await this.#fold(
+        step.changes.reduce((sum, { rewritten }) => sum + (rewritten?.payload.length ?? 0) + PAGE_BYTES, 0),
+      );
     const applied = value.outcome === 'applied';
     return {
       run: value.run,
@@ -58,7 +67,7 @@ export class SqliteRetention implements RetentionStore {
 
   async giveBack(pagesMax: number): Promise<{ readonly pagesLeft: number; readonly heldMs: number }> {
     const { value, heldMs } = await this.#ask('giveBack', pagesMax);
-    await this.#searching().foldLog();
+    await this.#fold(pagesMax * PAGE_BYTES);
     return { pagesLeft: value, heldMs };
   }
 
@@ -104,8 +113,8 @@ export class SqliteRetention implements RetentionStore {
     return this.#value('told', runId, seq);
   }
 
-  lastCertificate(): Promise<string> {
-    return this.#value('lastCertificate');
+  anchor(): Promise<ChainAnchor> {
+    return this.#value('anchor');
   }
 
   holds(lifted = false): Promise<Hold[]> {
@@ -130,6 +139,14 @@ export class SqliteRetention implements RetentionStore {
 
   putSetting(name: string, value: string | undefined): Promise<void> {
     return this.#value('putSetting', name, value);
+  }
+
+  /** Has the write-ahead log folded in once enough was written: each time costs the disk two syncs that others wait behind. */
+  async #fold(writtenBytes: number): Promise<void> {
+    this.#unfoldedBytes += writtenBytes;
+    if (this.#unfoldedBytes < FOLD_BYTES) return;
+    this.#unfoldedBytes = 0;
+    await this.#searching().foldLog();
   }
 
   async #value<Name extends keyof PurgeDeskCalls>(

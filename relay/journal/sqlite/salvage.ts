@@ -121,6 +121,8 @@ function copyBatches(from: Sqlite, into: Sqlite, findings: Findings): void {
     seq = head.first_seq + (intact?.records ?? 1);
     if (++step % BATCHES_PER_STEP === 0) into.exec('COMMIT; BEGIN IMMEDIATE');
   }
+  // What is not there any more lacks nothing.
+  into.exec('DELETE FROM batch_absent WHERE first_seq NOT IN (SELECT first_seq FROM batch)');
   into.exec('COMMIT');
 }
 

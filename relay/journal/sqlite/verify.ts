@@ -1,5 +1,5 @@
 import { AnchorCheck, type Anchor, type AnchorsChecked } from './anchors.ts';
-import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
+import { BATCH_COLUMNS, intactContent, type BatchRow } from './batch-row.ts';
 import { CHAIN_START, decodeMembers, linkThroughMembers, nextLink } from './chain.ts';
 import type { Sqlite } from './database.ts';
 import { gapHash, type GapRow } from './gaps.ts';
@@ -151,13 +151,13 @@ class Walk {
 
   #linkOf(row: BatchRow): Buffer | undefined {
     try {
-      const lines = intactLines(row);
-      const purged = this.#purges.batch(row, lines, this.#link);
+      const content = intactContent(row);
+      const purged = this.#purges.batch(row, content, this.#link);
       if (purged !== undefined) return purged;
       if (row.members === null)
         return nextLink(this.#link, { firstSeq: row.first_seq, records: row.records, hash: row.payload_hash });
       const members = decodeMembers(row.members);
-      const batch = { firstSeq: row.first_seq, records: row.records, lines, members };
+      const batch = { firstSeq: row.first_seq, records: row.records, lines: content(), members };
       return linkThroughMembers(this.#link, batch, (seq, link) => this.#anchors.at(seq, link));
     } catch (error) {
       this.#misfit(

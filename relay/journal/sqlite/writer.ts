@@ -100,8 +100,8 @@ export class Writer implements WriterCalls {
     guard.policy = this.#policy;
     const reclaimer = new Reclaimer({ directory, database, gaps, guard, clock, limits });
     guard.onReload = () => reclaimer.holdsChanged();
-    const nextSeq = (): number => this.#store.nextSeq;
-    const desk = new PurgeDesk({ database, clock, node: this.#identity.node, gaps, guard, nextSeq });
+    const end = (): Store => this.#store;
+    const desk = new PurgeDesk({ database, clock, node: this.#identity.node, gaps, guard, end });
     return { store, reclaimer, desk };
   }
 

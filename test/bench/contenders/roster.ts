@@ -11,8 +11,13 @@ export interface Roster {
   readonly skipped: readonly { readonly name: string; readonly why: string }[];
 }
 
+export interface RosterOptions {
+  readonly relayMain: string;
+  readonly fluentBit: string | undefined;
+}
+
 /** Everyone who can take part on this machine, the relay first, and who can't, and why. */
-export function roster(relayMain: string): Roster {
+export function roster({ relayMain, fluentBit: given }: RosterOptions): Roster {
   const contenders: Contender[] = [];
   const skipped: { name: string; why: string }[] = [];
   if (existsSync(relayMain)) contenders.push(relayContender(relayMain));
@@ -26,9 +31,9 @@ export function roster(relayMain: string): Roster {
   if (typeof syslogNg === 'string') skipped.push({ name: 'syslog-ng', why: syslogNg });
   else contenders.push(...syslogNgContenders(syslogNg));
 
-  const fluentBit = process.env['FLUENT_BIT'] ?? findOnPath('fluent-bit');
+  const fluentBit = given ?? findOnPath('fluent-bit');
   if (fluentBit === undefined)
-    skipped.push({ name: 'fluent-bit', why: 'it is not on the path, nor named by FLUENT_BIT' });
+    skipped.push({ name: 'fluent-bit', why: 'it is not on the path; --fluent-bit names it' });
   else contenders.push(...fluentBitContenders(fluentBit));
   return { contenders, skipped };
 }

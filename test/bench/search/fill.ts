@@ -104,7 +104,7 @@ function fillBatch(
     streamsCut: false,
     transient: false,
     receipts: [],
-    changes: [],
     continues: false,
+    changes: [],
   };
 }

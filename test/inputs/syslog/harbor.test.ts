@@ -298,6 +298,20 @@ describe('the lines of one record', () => {
   });
 });
 
+test('a record whose operation is a guess has none by which a purge could take it', () => {
+  const forged =
+    'a" resourceType="artifact" time="2026-11-22 02:41:36 +0000 UTC"]: action:pull, resource:a/b:1, operation_description:x';
+  const line = withName(forged).replace(/operation_description:pull.*/, 'operation_description:y');
+  const record = recordLine(line.trimEnd(), { nowMs });
+
+  expect(record).toMatchObject({
+    event: { action: 'unclear', original: line.trimEnd() },
+    harbor: { operation: 'unclear', action: 'pull', operator: forged },
+    spillway: { flags: ['ambiguous'] },
+  });
+  expect(record['harbor'].repository).toBeUndefined();
+});
+
 describe('a Harbor that falls silent', () => {
   function watch(silenceMs: number): {
     silence: HarborSilence;

@@ -66,7 +66,7 @@ const BUSY_LOOPS = 4;
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
   const { folder, onStep } = options;
   const [http = 0, forward = 0, admin = 0] = await freePorts(3);
-  const relay = new RelayProcess(join(folder, 'relay'), relayConfig(http, forward, admin, options.pageBytes));
+  const relay = new RelayProcess(join(folder, 'relay'), relayConfig({ http, forward, admin }, options));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => relay.stop());
   await relay.start();
@@ -102,7 +102,12 @@ function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
   return startStandIn({ installations, format, port, seed, nice, intervalMs: 1_000, layout, workerLogs });
 }
 
-function relayConfig(http: number, forward: number, admin: number, pageBytes: number): object {
+function relayConfig(
+  { http, forward, admin }: Readonly<Record<'http' | 'forward' | 'admin', number>>,
+  { pageBytes, killOneIn, workerLogs }: CampaignOptions,
+): object {
+  // Jobs that nobody ends are to be found dead within the time there is; no other job may be.
+  const mayNotEnd = killOneIn > 0 || !workerLogs;
   return {
     data_dir: './data',
     inputs: {
@@ -111,8 +116,7 @@ function relayConfig(http: number, forward: number, admin: number, pageBytes: nu
     },
     endpoints: { files: { type: 'file', path: './forwarded.ndjson' } },
     journal: { min_free_bytes: 0 },
-    // So that jobs that nobody ends are found dead within the time there is.
-    runs: { unfinished_warning_ms: UNFINISHED_MS, page_bytes: pageBytes },
+    runs: { page_bytes: pageBytes, ...(mayNotEnd ? { unfinished_warning_ms: UNFINISHED_MS } : {}) },
     admin: { listen: `127.0.0.1:${admin}` },
   };
 }

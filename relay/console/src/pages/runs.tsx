@@ -6,7 +6,16 @@ import { Badge, Failure, Loading, Nothing, Panel, Text } from '../parts/basics.t
 import { JobView } from '../parts/job-view.tsx';
 import { usePoll } from '../poll.ts';
 import { go, linkTo, place } from '../router.ts';
-import { type Job, type JobWithSteps, type Run, type Verdict, verdictMeaning, verdictTone } from '../runs-api.ts';
+import {
+  conclusionOf,
+  conclusionTone,
+  type Job,
+  type JobWithSteps,
+  type Run,
+  type Verdict,
+  verdictMeaning,
+  verdictTone,
+} from '../runs-api.ts';
 import { searchParameters } from '../search-stream.ts';
 
 const VERDICTS: readonly (Verdict | '')[] = ['', 'complete', 'open', 'gaps', 'cut', 'unmapped'];
@@ -101,7 +110,8 @@ function RunTable({ runs }: { runs: readonly Run[] }) {
         <thead>
           <tr>
             <th>Run</th>
-            <th>Verdict</th>
+            <th>Result</th>
+            <th>Log</th>
             <th>Workflow</th>
             <th class="number">Jobs</th>
             <th class="number">Lines</th>
@@ -118,6 +128,9 @@ function RunTable({ runs }: { runs: readonly Run[] }) {
                   {run.run_number === undefined ? '' : `#${run.run_number}`}
                 </a>
                 {(run.attempt ?? 1) > 1 && <small> attempt {run.attempt}</small>}
+              </td>
+              <td>
+                <Result conclusion={conclusionOf(run)} />
               </td>
               <td>
                 <Badge tone={verdictTone(run.verdict)} title={verdictMeaning(run.verdict)}>
@@ -139,6 +152,10 @@ function RunTable({ runs }: { runs: readonly Run[] }) {
       </table>
     </div>
   );
+}
+
+function Result({ conclusion }: { conclusion: string | undefined }) {
+  return conclusion === undefined ? null : <Badge tone={conclusionTone(conclusion)}>{conclusion}</Badge>;
 }
 
 function runLink(run: Run): string {

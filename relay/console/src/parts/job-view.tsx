@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { bytes, count, duration, some, time } from '../format.ts';
 import { linkTo, place } from '../router.ts';
-import { type JobWithSteps, type Step, verdictMeaning, verdictTone } from '../runs-api.ts';
+import { conclusionTone, type JobWithSteps, type Step, verdictMeaning, verdictTone } from '../runs-api.ts';
 import { Badge, Panel, Text } from './basics.tsx';
 import { StepLog } from './step-log.tsx';
 
@@ -156,10 +156,4 @@ function Fact({ name, children }: { name: string; children: string | undefined }
 
 function quoted(text: string): string {
   return text === '' ? '' : `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-}
-
-function conclusionTone(conclusion: string): 'good' | 'bad' | 'quiet' | 'warn' {
-  if (/^succe/i.test(conclusion)) return 'good';
-  if (/^fail/i.test(conclusion)) return 'bad';
-  return /^(skip|cancel)/i.test(conclusion) ? 'quiet' : 'warn';
 }

@@ -48,7 +48,12 @@ export function RecordRow({
   const step = String(record.github?.step?.number ?? 0);
   return (
     <li class="record">
-      <button type="button" class="row-button" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
+      <button
+        type="button"
+        class={columns === undefined ? 'row-button' : 'row-button audit'}
+        aria-expanded={open.value}
+        onClick={() => (open.value = !open.value)}
+      >
         <time dateTime={record['@timestamp']}>{time(record['@timestamp'] ?? record.event?.created ?? '')}</time>
         {columns === undefined ? (
           <>

@@ -2,6 +2,7 @@ import { RelayError } from '../../../errors.ts';
 import type { Clock } from '../../../io/clock.ts';
 import type {
   Certificate,
+  ChainAnchor,
   Hold,
   HoldScope,
   KeepPolicy,
@@ -18,6 +19,12 @@ import { lowestCursor, readHolds, type ScanStep } from './scanner.ts';
 import { RunTable } from './run-table.ts';
 import { joinTallies } from './tally.ts';
 import { Taker } from './taker.ts';
+
+/** Where the journal ends: the next place, and the chain's value before it. */
+interface JournalEnd {
+  readonly nextSeq: number;
+  readonly chainHead: Buffer;
+}
 
 /** What became of a step: `stale` says that something had changed since it was thought out, so nothing of it was done. */
 export interface Applied {
@@ -39,7 +46,7 @@ export interface PurgeDeskCalls {
   forget(endedBeforeMs: number, runsMax: number): number;
   untold(): Certificate[];
   told(runId: number, seq: number): void;
-  lastCertificate(): string;
+  anchor(): ChainAnchor;
   holds(lifted: boolean): Hold[];
   addHold(hold: { readonly scope: HoldScope; readonly who: string; readonly why: string }): Hold;
   liftHold(id: number, lift: { readonly who: string; readonly why: string }): Hold;
@@ -52,7 +59,7 @@ export class PurgeDesk implements PurgeDeskCalls {
   readonly #database: Sqlite;
   readonly #clock: Clock;
   readonly #node: string;
-  readonly #nextSeq: () => number;
+  readonly #end: () => JournalEnd;
   readonly #guard: Guard;
   readonly #runs: RunTable;
   readonly #holds: HoldTable;
@@ -65,13 +72,12 @@ export class PurgeDesk implements PurgeDeskCalls {
     node: string;
     gaps: Gaps;
     guard: Guard;
-    /** The place that the next record gets. */
-    nextSeq: () => number;
+    end: () => JournalEnd;
   }) {
     this.#database = options.database;
     this.#clock = options.clock;
     this.#node = options.node;
-    this.#nextSeq = options.nextSeq;
+    this.#end = options.end;
     this.#guard = options.guard;
     this.#runs = new RunTable(options.database);
     this.#holds = new HoldTable(options.database);
@@ -84,7 +90,7 @@ export class PurgeDesk implements PurgeDeskCalls {
     if (other !== undefined)
       throw new RelayError('PURGE_RUNNING', `purge ${other.id} has not ended; wait for it, or stop it`);
     const first = this.#database.prepare('SELECT min(first_seq) FROM batch').pluck().get();
-    const untilSeq = this.#nextSeq();
+    const untilSeq = this.#end().nextSeq;
     const fromSeq = typeof first === 'number' ? first : untilSeq;
     return this.#found(this.#runs.insert(start, { fromSeq, untilSeq, nowMs: this.#clock.nowMs() }));
   }
@@ -152,8 +158,9 @@ export class PurgeDesk implements PurgeDeskCalls {
     this.#certificates.told(runId, seq);
   }
 
-  lastCertificate(): string {
-    return this.#certificates.last();
+  anchor(): ChainAnchor {
+    const { nextSeq, chainHead } = this.#end();
+    return { seq: nextSeq, head: chainHead.toString('hex'), certificate: this.#certificates.last() };
   }
 
   holds(lifted: boolean): Hold[] {

@@ -39,8 +39,8 @@ export class PurgeProof {
    * Checks a batch against the purges that took from it. Returns its link as its history gives it; undefined where no purge touched it, so
    * that it must prove itself.
    */
-  batch(row: BatchRow, lines: Buffer, before: Buffer): Buffer | undefined {
-    if (row.datasets.includes(CERTIFICATE_DATASET)) this.#readCertificates(row, lines);
+  batch(row: BatchRow, content: () => Buffer, before: Buffer): Buffer | undefined {
+    if (row.datasets.includes(CERTIFICATE_DATASET)) this.#readCertificates(row, content());
     const items = this.#itemsOf.all(row.first_seq) as PurgeItem[];
     const absent = Number(this.#absentOf.get(row.first_seq) ?? 0);
     if (items.length === 0) {
@@ -49,7 +49,7 @@ export class PurgeProof {
       return undefined;
     }
     let empty = row.records;
-    forEachLine(lines, () => empty--);
+    forEachLine(content(), () => empty--);
     const taken = items.reduce((sum, item) => sum + item.taken, 0);
     if (taken !== empty || absent !== empty)
       this.#report(row.first_seq, `${empty} of its records are gone, and purges say that they took ${taken}`);
