@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,8 +38,31 @@ export const demoConfig = {
 
 const OLD_RECORDS = 52_000;
 
-export function fillOldRecords(folder: string): void {
+/** What the relay has from its life before: Harbor's records of two days ago, and an hour of charts. */
+export function fillOldLife(folder: string): void {
   fillJournal(join(folder, 'data'), OLD_RECORDS, 'archive');
+  const stepMs = 10_000;
+  const chance = new Chance(7);
+  const hour = (at: (n: number) => number): number[] => Array.from({ length: 360 }, (_, n) => Math.max(0, at(n)));
+  const noise = (): number => chance.fraction();
+  const runners = hour((n) => (n % 45 < 14 ? 60 + 50 * noise() : 8 * noise()));
+  const harbor = hour((n) => 9 + 5 * noise() + 3 * Math.sin(n / 40));
+  const machines = hour((n) => 78 + 22 * Math.sin(n / 28) + 14 * noise());
+  const all = hour((n) => runners[n]! + harbor[n]! + machines[n]!);
+  const series = {
+    'intake/runners': runners,
+    'intake/harbor': harbor,
+    'intake/machines': machines,
+    'delivered/siem': all,
+    'delivered/loginsight': all,
+    'delivered/archive': all,
+    'backlog/siem': hour(() => 30 * noise()),
+    'backlog/loginsight': hour(() => 30 * noise()),
+    'backlog/archive': hour(() => 10 * noise()),
+    'journal/file_bytes': hour((n) => 30_000_000 + 9_000 * n),
+  };
+  const lastStep = Math.floor(Date.now() / stepMs) - 1;
+  writeFileSync(join(folder, 'data', 'charts.json'), JSON.stringify({ version: 1, spans: [{ lastStep, series }] }));
 }
 
 const ESC = '\u001b';

@@ -8,17 +8,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findChromium } from '../support/chromium.ts';
 import { idsOf } from '../support/sent-jobs.ts';
 import { ConsoleHarness } from './console-harness.ts';
-import { demoConfig, fillDemo, fillOldRecords } from './demo-data.ts';
+import { demoConfig, fillDemo, fillOldLife } from './demo-data.ts';
 
 const PICTURE_BYTES_MAX = 200_000;
-/** For the charts to have a line to draw: they take a point each ten seconds. */
-const WATCHED_MS = 75_000;
+/** For the charts to tell of the endpoint that goes: they take a point each ten seconds. */
+const WATCHED_MS = 60_000;
 
 const [folder = 'docs/images', extent = 'readme'] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const chromium = await findChromium();
 if ('why' in chromium) throw new Error(chromium.why);
-await using harness = await ConsoleHarness.start(chromium.file, demoConfig, {}, fillOldRecords);
+await using harness = await ConsoleHarness.start(chromium.file, demoConfig, { warnings: () => [] }, fillOldLife);
 await fillDemo(harness.admin, extent === 'quick' ? 1_000 : WATCHED_MS);
 
 const failed = idsOf(2);
