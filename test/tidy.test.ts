@@ -227,8 +227,6 @@ const long: Readonly<Record<string, string>> = {
   'relay/journal/sqlite/client.ts': 'one face of two threads: what is under way in both is one state',
   'relay/journal/sqlite/writer.ts': 'every change of the journal, each a short method over one connection',
   'relay/runs/assembler.ts': 'all jobs, their files and their limits are one state',
-  'relay/runs/consumer.ts':
-    'one reader of the journal: where it is, what it holds and what it has written is one state',
   'relay/runs/job.ts': 'what a job holds, waits for and has emitted is one state',
   'relay/wire/syslog-frame.ts': 'one state machine, whose states make sense only together',
 };

@@ -1,5 +1,5 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
-import { inferJobRecord } from './infer.ts';
+import { inferJobRecord, strangersIn } from './infer.ts';
 import type { Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
@@ -156,6 +156,7 @@ export class Assembler {
     for (const job of this.#book.jobs) {
       if (job.jobRecord === undefined && nowMs - job.sinceMs >= this.#options.identityWaitMs) this.#infer(job, false);
       job.advance(nowMs, this.#options);
+      this.#partStrangers(job, nowMs);
       this.#watch(job, nowMs);
     }
     this.#limit(nowMs);
@@ -266,6 +267,17 @@ export class Assembler {
     if (record === undefined) return;
     job.notes.add('no Worker log told which page is the job’s; it was taken from what the pages hold');
     job.decide(record);
+  }
+
+  /** Makes a job of its own of pages that turned out to be another one's. */
+  #partStrangers(job: Job, nowMs: number): void {
+    const strangers = strangersIn(job);
+    if (strangers.length === 0) return;
+    const own = this.#book.make(job.timeline, job.runner, { sinceMs: nowMs, receivedMs: job.lastReceivedMs });
+    for (const { pages } of strangers) {
+      job.give(pages.record, own);
+      this.#book.bind(pages.record, own);
+    }
   }
 
   #claim(job: Job, line: OrderedLine): StepStream | undefined {

@@ -1,5 +1,6 @@
 import type { Job } from './job.ts';
 import { readPageLine } from './page-line.ts';
+import type { StepStream } from './step-pages.ts';
 
 /** The runner writes its pages in pieces of this size. */
 const PIECE_BYTES = 4_096;
@@ -37,4 +38,39 @@ function firstLineOf(job: Job, record: string): First | undefined {
   if (ticks === undefined) return undefined;
   const bytes = page.heldLines.reduce((sum, held) => sum + held.bytes.length, 0);
   return { record, ticks, text, bytes };
+}
+
+/**
+ * What "Set up job" and so the job page say first (`JobExtension.cs`): other steps may begin alike too, such as those that clean up. With
+ * debug messages the job page says its own name before it.
+ */
+const FIRST_TEXT = 'Current runner version: ';
+const DEBUG_TEXT = '##[debug]Starting: ';
+const DEBUG_SET_UP = `${DEBUG_TEXT}Set up job`;
+/** The two pages that a job begins with say the same within this time, in ticks. */
+const PAIR_TICKS_MAX = 50 * 10_000;
+const TEXT_MAX = 256;
+
+/**
+ * Pages of another job among those of a job whose Worker log never came: jobs of one run that follow each other in one place look like one
+ * then. It shows by two pages that begin alike, as "Set up job" and a job page do, and that have no line in common with this job's own.
+ */
+export function strangersIn(job: Job): StepStream[] {
+  if (job.message !== undefined || job.jobRecord === undefined) return [];
+  const unmatched = [...job.stepPages.streams]
+    .filter(({ matched, firstTicks }) => !matched && firstTicks !== undefined)
+    .sort((a, b) => a.firstTicks! - b.firstTicks!);
+  const begins = unmatched.find((stream, i) =>
+    unmatched.slice(i + 1).some((other) => {
+      if (other.firstTicks! - stream.firstTicks! > PAIR_TICKS_MAX) return false;
+      const [text, otherText] = [
+        stream.firstText!.toString('utf8', 0, TEXT_MAX),
+        other.firstText!.toString('utf8', 0, TEXT_MAX),
+      ];
+      return text.startsWith(DEBUG_TEXT)
+        ? otherText === DEBUG_SET_UP
+        : text.startsWith(FIRST_TEXT) && text === otherText;
+    }),
+  );
+  return begins === undefined ? [] : unmatched.filter((stream) => stream.firstTicks! >= begins.firstTicks!);
 }

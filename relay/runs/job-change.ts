@@ -19,6 +19,7 @@ interface Checkpoint {
   readonly firstTicks: number | undefined;
   readonly lastTicks: number | undefined;
   readonly lastStamp: string | undefined;
+  readonly lastStep: { readonly number: number | undefined; readonly record: string | undefined } | undefined;
   readonly holeTimes: readonly (Omit<HoleTimes, 'after'> & { readonly after: { ticks: number; base64: string } })[];
   readonly content: Readonly<Record<string, number>>;
 }
@@ -110,6 +111,8 @@ function checkpointOf(job: Job): string {
     firstTicks: job.firstTicks,
     lastTicks: job.lastTicks,
     lastStamp: job.lastStamp,
+    lastStep:
+      job.lastStep === undefined ? undefined : { number: job.lastStep.step?.number, record: job.lastStep.record },
     holeTimes: (isOver ? [] : job.holeTimes).map(({ after: { ticks, text }, ...times }) => ({
       ...times,
       after: { ticks, base64: text.toString('base64') },
@@ -140,6 +143,11 @@ export function restoreJob(
   job.firstTicks = saved.firstTicks;
   job.lastTicks = saved.lastTicks;
   job.lastStamp = saved.lastStamp;
+  const { lastStep } = saved;
+  if (lastStep !== undefined) {
+    const step = job.steps.steps.find(({ number }) => number === lastStep.number);
+    job.lastStep = { step, record: lastStep.record };
+  }
   job.holeTimes = saved.holeTimes.map(({ after: { ticks, base64 }, ...times }) => ({
     ...times,
     after: { ticks, text: Buffer.from(base64, 'base64') },

@@ -43,7 +43,8 @@ export class Job {
   firstTicks: number | undefined;
   lastTicks: number | undefined;
   lastStamp: string | undefined;
-  #lastStep: { readonly step: Step | undefined; readonly record: string | undefined } | undefined;
+  /** Of the last line; a continuation has it too. */
+  lastStep: { readonly step: Step | undefined; readonly record: string | undefined } | undefined;
   /** The number of the last step that lines were written of: steps run one after the other. */
   reached = 0;
   holeTimes: HoleTimes[] = [];
@@ -209,7 +210,7 @@ export class Job {
     for (const stream of this.stepPages.streams) {
       const { firstTicks, pages, lines } = stream;
       if (stream.step !== undefined || firstTicks === undefined || lines.length > 0) continue;
-      stream.step = this.steps.ofRecord(pages.record, secondOf(firstTicks), 0);
+      stream.step = this.steps.ofRecord(pages.record, secondOf(firstTicks), 0, true);
     }
   }
 
@@ -248,17 +249,17 @@ export class Job {
         stream.step ??=
           this.message === undefined
             ? undefined
-            : this.steps.ofRecord(stream.pages.record, secondOf(ticks), this.reached);
+            : this.steps.ofRecord(stream.pages.record, secondOf(ticks), this.reached, waits.forCopy);
         if (stream.step === undefined && this.message !== undefined && waits.forCopy) return false;
         this.stepPages.take(stream, line, this.lastTicks);
-        this.#lastStep = { step: stream.step, record: stream.pages.record };
+        this.lastStep = { step: stream.step, record: stream.pages.record };
       } else {
         if (waits.forCopy) return false;
         const steps = this.#stepsByTime(ticks, this.reached);
-        // Several steps may have run in one second: a page that is late would tell which of them it was.
-        if (steps.length > 1 && waits.forLateCopy) return false;
+        // Several steps may have run in one second, or the end of a step's page be late: it would tell which of them it was.
+        if (this.message !== undefined && steps.length !== 1 && waits.forLateCopy) return false;
         const step = steps.length === 1 ? steps[0] : undefined;
-        this.#lastStep = { step, record: step?.record };
+        this.lastStep = { step, record: step?.record };
       }
       this.#noteHole(line, ticks);
       this.firstTicks ??= ticks;
@@ -266,7 +267,7 @@ export class Job {
       this.lastStamp = stamp;
       this.unmatchedStepLines += this.stepPages.expire(ticks, this.#mayFill());
     }
-    this.#emitJobLine(line, this.#lastStep?.step, this.#lastStep?.record, this.lastStamp);
+    this.#emitJobLine(line, this.lastStep?.step, this.lastStep?.record, this.lastStamp);
     return true;
   }
 

@@ -16,6 +16,9 @@ export interface StepStream {
   /** In order. */
   readonly lines: StepLine[];
   firstTicks: number | undefined;
+  firstText: Buffer | undefined;
+  /** True once the job page had one of its lines. */
+  matched: boolean;
   newestTicks: number;
   /** Lines that were done with, of a page that may turn out to be another job's own; undefined once that cannot be any more. */
   retained: StepLine[] | undefined;
@@ -85,6 +88,7 @@ export class StepPages {
     const lastTicks = stream === this.#lastMatched ? undefined : foundAfter;
     done(stream, stream.lines.splice(indexOfCopy(stream, line, lastTicks), 1)[0]!);
     this.#lastMatched = stream;
+    stream.matched = true;
   }
 
   /** Takes the copy of a message's next line, where the line before it had its copy. */
@@ -124,8 +128,8 @@ export class StepPages {
 }
 
 export function newStream(pages: RecordPages): StepStream {
-  const unknown = { step: undefined, firstTicks: undefined, sinceMs: undefined };
-  return { ...unknown, pages, lines: [], newestTicks: Number.NEGATIVE_INFINITY, retained: [] };
+  const unknown = { step: undefined, firstTicks: undefined, firstText: undefined, sinceMs: undefined };
+  return { ...unknown, matched: false, pages, lines: [], newestTicks: Number.NEGATIVE_INFINITY, retained: [] };
 }
 
 /** Takes over a page's lines whose turn it is. */
@@ -133,7 +137,7 @@ export function pumpStream(stream: StepStream, policy: OrderPolicy): void {
   for (const line of stream.pages.take(policy)) {
     const ticks = line.parts.ticks ?? stream.lines.at(-1)?.ticks ?? stream.newestTicks;
     stream.lines.push({ line, ticks });
-    stream.firstTicks ??= line.parts.ticks;
+    if (stream.firstTicks === undefined) [stream.firstTicks, stream.firstText] = [line.parts.ticks, line.parts.text];
     stream.sinceMs ??= line.sinceMs;
     stream.newestTicks = Math.max(stream.newestTicks, ticks);
   }

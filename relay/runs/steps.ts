@@ -29,12 +29,15 @@ export class StepTimeline {
   /** Steps before the workflow's; undefined while nobody said. */
   #before: number | undefined;
   #processed = 0;
+  /** The number of "Complete job", once it began. */
+  #complete: number | undefined;
   readonly #steps: Step[] = [];
 
   restore(rows: readonly StepRow[], state: StepTimelineState): void {
     this.#listed = state.listed;
     this.#before = state.before;
     this.#processed = state.processed;
+    this.#complete = state.complete;
     for (const row of rows) {
       const [startedSecond, finishedSecond] = [secondOfMs(row.startedMs), secondOfMs(row.finishedMs)];
       const { number, record, name, conclusion, lines } = row;
@@ -54,7 +57,7 @@ export class StepTimeline {
   }
 
   state(): StepTimelineState {
-    return { listed: this.#listed, before: this.#before, processed: this.#processed };
+    return { listed: this.#listed, before: this.#before, processed: this.#processed, complete: this.#complete };
   }
 
   get steps(): readonly Step[] {
@@ -90,7 +93,8 @@ export class StepTimeline {
         return;
       case 'finalize':
         this.#endOpen(event.second);
-        this.#begin(this.#step(this.#processed + 2), COMPLETE_NAME, event.second);
+        this.#complete = this.#processed + 2;
+        this.#begin(this.#step(this.#complete), COMPLETE_NAME, event.second);
         return;
       case 'completed':
         this.#endOpen(event.second);
@@ -103,14 +107,14 @@ export class StepTimeline {
 
   /**
    * The step that a page belongs to whose first line has this second and comes after lines of the step `after`; undefined while that
-   * cannot be said.
+   * cannot be said. With `sure` not for the last step that is known to have begun, since the next may have begun by then.
    */
-  ofRecord(record: string, second: number, after: number): Step | undefined {
+  ofRecord(record: string, second: number, after: number, sure = false): Step | undefined {
     const known = this.#steps.find((step) => step.record === record);
     if (known !== undefined) return known;
     const listed = this.#listed.findIndex((step) => step.record === record);
     if (listed >= 0 && this.#before === undefined) return undefined;
-    const step = listed >= 0 ? this.#step(this.#before! + listed + 2) : this.#unlisted(second, after);
+    const step = listed >= 0 ? this.#step(this.#before! + listed + 2) : this.#unlisted(second, after, sure);
     if (step === undefined) return undefined;
     step.record = record;
     step.changed = true;
@@ -121,7 +125,8 @@ export class StepTimeline {
   during(second: number): Step[] {
     const started = this.#steps.filter((step) => step.startedSecond !== undefined && !step.skipped);
     return started.filter((step, i) => {
-      const endsAt = started[i + 1]?.startedSecond ?? Number.POSITIVE_INFINITY;
+      const never = Number.POSITIVE_INFINITY;
+      const endsAt = Math.min(step.finishedSecond ?? never, started[i + 1]?.startedSecond ?? never);
       return step.startedSecond! <= second && second <= endsAt;
     });
   }
@@ -140,12 +145,13 @@ export class StepTimeline {
   }
 
   /** A page that is in no list belongs to a step that the runner added: the first that fits and has no page yet. */
-  #unlisted(second: number, after: number): Step | undefined {
+  #unlisted(second: number, after: number, sure: boolean): Step | undefined {
     return this.#steps.find((step, i) => {
       if (step.number < after || step.record !== undefined || step.startedSecond === undefined || step.skipped)
         return false;
-      if (this.#isListed(step)) return false;
+      if (this.#isListed(step) || (step.finishedSecond ?? second) < second) return false;
       const next = this.#steps.slice(i + 1).find(({ startedSecond }) => startedSecond !== undefined);
+      if (sure && next === undefined && step.number !== this.#complete) return false;
       return step.startedSecond <= second && second <= (next?.startedSecond ?? Number.POSITIVE_INFINITY);
     });
   }
@@ -199,6 +205,7 @@ export class StepTimeline {
   #end(step: Step, second: number, conclusion: string | undefined): void {
     step.finishedSecond = second;
     step.conclusion = conclusion ?? step.conclusion;
+    step.skipped ||= conclusion === 'skipped';
     step.changed = true;
   }
 
@@ -213,6 +220,7 @@ export interface StepTimelineState {
   readonly listed: readonly ListedStep[];
   readonly before: number | undefined;
   readonly processed: number;
+  readonly complete: number | undefined;
 }
 
 function secondOfMs(ms: number | undefined): number | undefined {

@@ -332,6 +332,44 @@ test('a note is a record in the stream', async () => {
   ]);
 });
 
+test('what the relay makes is committed with its changes, also where there is nothing but changes', async () => {
+  const accepting = new Accepting();
+  const { acceptor, journal } = accepting;
+  journal.byHand = true;
+  let told = 0;
+  const derive = (texts: readonly string[], changes: object): void =>
+    void acceptor
+      .derive((_, firstSeq) => {
+        expect(firstSeq).toBe(journal.nextSeq);
+        for (const text of texts) accepting.write(text);
+        return changes;
+      })
+      .then(() => told++);
+  const changed = (): unknown[] => journal.appending.flatMap(({ batch }) => batch.changes);
+  const [first, second] = [{ n: 1 }, { n: 2 }];
+
+  derive(['a'], first);
+  await settled();
+  expect(changed()).toEqual([first]);
+  expect(told).toBe(0);
+  journal.commit();
+  await settled();
+  expect(told).toBe(1);
+
+  // One that comes while a commit is under way is not forgotten, though it has no records.
+  accepting.request(['b']);
+  await settled();
+  void acceptor.derive(() => second).then(() => told++);
+  await settled();
+  journal.commit();
+  await settled();
+  expect(changed()).toEqual([second]);
+  journal.commit();
+  await settled();
+  expect(told).toBe(2);
+  expect(accepting.texts).toEqual(['a', 'b']);
+});
+
 test('draining commits what was recorded, and says what could not be', async () => {
   const relay = new Accepting();
   relay.write('r1');

@@ -82,3 +82,15 @@ test('a job’s pages go out once, byte for byte, with run, job and step', async
     { repository: 'corp/web', runId: '4711', state: 'finished', verdict: 'complete', attributed: lines.length },
   ]);
 });
+
+test('where jobs are not put together, lines of pages go out as they come', async () => {
+  await using running = await RelayHarness.start({ ...config, runs: { enabled: false } });
+  const [first] = tailed(pagePath(JOB.record), pagesOf().get(pagePath(JOB.record))!);
+  await send(running, [first!]);
+
+  await expect.poll(() => running.memory.at('siem').lines.length).toBe(1);
+  const [line] = running.memory.at('siem').lines.map((text) => JSON.parse(text) as Line);
+  expect(line).toMatchObject({ message: first!.log, log: { file: { path: pagePath(JOB.record) }, offset: 0 } });
+  expect(line!.event.dataset).not.toMatch(/^github\.runner/);
+  expect((await running.metrics.text()).body).not.toContain('spillway_runs_');
+});

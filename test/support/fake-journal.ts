@@ -7,7 +7,14 @@ import type {
   Progress,
   RefusedRecord,
 } from '../../relay/journal/journal.ts';
-import type { JobCheckpoint, JobWithParts, RunCheckpoints, StoredJob } from '../../relay/journal/runs.ts';
+import type {
+  JobCheckpoint,
+  JobWithParts,
+  RunCheckpoints,
+  StoredJob,
+  JobKey,
+  PageQuery,
+} from '../../relay/journal/runs.ts';
 import { endSeq, type Batch, type BuiltBatch } from '../../relay/record/batch.ts';
 
 interface StoredBatch {
@@ -234,11 +241,11 @@ export class FakeJournal implements Journal {
     return undefined;
   }
 
-  async jobCheckpoint(): Promise<JobCheckpoint | undefined> {
+  async jobCheckpoint(_key: JobKey): Promise<JobCheckpoint | undefined> {
     return undefined;
   }
 
-  async pageCheckpoint(): Promise<JobCheckpoint | undefined> {
+  async pageCheckpoint(_query: PageQuery): Promise<JobCheckpoint | undefined> {
     return undefined;
   }
 
