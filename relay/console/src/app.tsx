@@ -91,6 +91,8 @@ function Shell() {
   useKeys();
   useEffect(() => {
     document.title = `${current.title} · ${me.relay}`;
+    // On a phone the names of the pages stand in one line, which may be longer than the screen.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [current]);
   const signOut = (): void => {
     void ask('session', { method: 'DELETE' }).finally(() => (session.value = null));

@@ -239,6 +239,12 @@ function faint(least: number): string[] {
   const opacityOf = (element: Element | null): number =>
     element === null ? 1 : Number(getComputedStyle(element).opacity) * opacityOf(element.parentElement);
   const found = new Map<string, string>();
+  for (const field of document.querySelectorAll<HTMLInputElement>('[placeholder]')) {
+    const back = behind(field);
+    const hint = luminance(over(parse(getComputedStyle(field, '::placeholder').color), back));
+    const contrast = (Math.max(hint, luminance(back)) + 0.05) / (Math.min(hint, luminance(back)) + 0.05);
+    if (contrast < least) found.set(field.placeholder, `${field.placeholder} ${contrast.toFixed(2)}`);
+  }
   for (const element of document.querySelectorAll('body *')) {
     const text = [...element.childNodes]
       .filter(({ nodeType }) => nodeType === Node.TEXT_NODE)
