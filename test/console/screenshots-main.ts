@@ -12,7 +12,7 @@ import { demoConfig, fillDemo, fillOldLife } from './demo-data.ts';
 
 const PICTURE_BYTES_MAX = 200_000;
 /** For the charts to tell of the endpoint that goes: they take a point each ten seconds. */
-const WATCHED_MS = 60_000;
+const WATCHED_MS = 35_000;
 
 const [folder = 'docs/images', extent = 'readme'] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
