@@ -15,6 +15,7 @@ export interface ArrivedSource {
   storedTwice: number;
 }
 
+const OWN_RECORD = Buffer.from('"dataset":"spillway.');
 const EVENT_ID = Buffer.from('"id":"');
 const BOOT_AT = 7;
 const SEQUENCE_AT = 15;
@@ -69,6 +70,8 @@ export class OutageReceiver implements AsyncDisposable {
   }
 
   #take(payload: Buffer): void {
+    // What the relay says itself, such as that the endpoint was down.
+    if (payload.includes(OWN_RECORD)) return;
     this.lastAtMs = performance.now();
     if (this.firstAtMs === 0) this.firstAtMs = this.lastAtMs;
     this.arrivals++;

@@ -72,7 +72,9 @@ export function Tail() {
       }
       missed.value += (frame.missed ?? 0) + (frame.skipped ?? 0);
       const { records = [] } = frame;
-      if (records.length > 0) shown.value = [...shown.value, ...records].slice(-SHOWN_MAX);
+      // Some may have been on their way when the reader paused.
+      if (state.value === 'paused') missed.value += records.length;
+      else if (records.length > 0) shown.value = [...shown.value, ...records].slice(-SHOWN_MAX);
     }
   }, [q]);
 
