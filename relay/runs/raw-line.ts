@@ -18,6 +18,7 @@ interface RawRecord {
   readonly message?: unknown;
   readonly log?: { readonly offset?: unknown; readonly file?: { readonly path?: unknown } };
   readonly host?: { readonly name?: unknown };
+  readonly source?: { readonly ip?: unknown };
   readonly github?: {
     readonly runner?: unknown;
     readonly line?: { readonly ending?: unknown; readonly bytes?: unknown };
@@ -124,7 +125,8 @@ function runnerOf(record: RawRecord): RunnerInfo {
   const fields = typeof given === 'object' && given !== null ? (given as Readonly<Record<string, unknown>>) : undefined;
   const pod = textOf(fields?.['pod']);
   const host = textOf(record.host?.name);
-  const peer = textOf(record.spillway?.peer);
+  // The relay's own word, where the sender has a `source` of its own; otherwise the relay wrote that one.
+  const peer = textOf(record.spillway?.peer) ?? textOf(record.source?.ip);
   return { source: pod ?? host ?? peer ?? '', host, name: textOf(fields?.['name']), pod, fields };
 }
 
