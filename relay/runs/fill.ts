@@ -31,8 +31,9 @@ export function fillHoles(job: Job, withTail: boolean): void {
   for (const page of pages) for (const hole of page.holes) fillHole(job, page, hole, left);
   const tail = !withTail ? [] : left.filter(({ line }) => job.lastTicks === undefined || line.ticks > job.lastTicks);
   if (tail.length > 0) addTail(job, tail);
-  const filled = new Set(all.filter(({ stream }) => isOwn(job, stream))).difference(new Set(left));
-  for (const one of all) if (!filled.has(one)) settle(one.line);
+  // What went into a hole is settled already.
+  const rest = new Set(left);
+  for (const one of all) if (rest.has(one) || !isOwn(job, one.stream)) settle(one.line);
 }
 
 /** True for a page that is sure to be this job's, where other jobs of its run may have been at work in the same place. */
