@@ -1,8 +1,8 @@
 import { accessSync, constants, statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
-/** What takes its time: killing, foreign programs, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
-const slow = ['test/{crash,peers,sim}/**/*.test.ts'];
+/** What takes its time: killing, foreign programs, a browser, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
+const slow = ['test/{crash,peers,sim}/**/*.test.ts', 'test/console/pages/**/*.test.ts'];
 
 /**
  * Where tests put their folders: in memory where there is room, since hundreds of small journals that are synced would mostly test the

@@ -34,6 +34,8 @@ export class TailDesk {
   readonly #followed = new Map<number, Followed>();
   #nextSeq = 0;
   #characters = 0;
+  /** Where a batch was not what its header said: once more, and it is passed over. */
+  #changedAt = -1;
 
   constructor(directory: string, clock: Clock) {
     this.#directory = directory;
@@ -66,9 +68,11 @@ export class TailDesk {
     this.#nextSeq += skipped;
     for (let page = catalog.from(this.#nextSeq, PAGE); page.length > 0; page = catalog.from(this.#nextSeq, PAGE)) {
       for (const header of page) {
-        if (this.#clock.monotonicMs() > untilMs) return { groups: this.#take(), skipped, isBehind: true };
         // What was merged meanwhile stands in another row: it is asked for anew.
         if (!this.#look(catalog, header)) break;
+        // However little time there is, each step gets further.
+        if (this.#clock.monotonicMs() >= untilMs)
+          return { groups: this.#take(), skipped, isBehind: this.#nextSeq < endSeq };
       }
     }
     return { groups: this.#take(), skipped, isBehind: false };
@@ -78,10 +82,13 @@ export class TailDesk {
   #look(catalog: Catalog, header: BatchHeader): boolean {
     const fromSeq = this.#nextSeq;
     const found = catalog.lines(header);
-    if (found.kind === 'changed') return false;
+    if (found.kind === 'changed' && this.#changedAt !== fromSeq) {
+      this.#changedAt = fromSeq;
+      return false;
+    }
     this.#nextSeq = Math.max(fromSeq, header.firstSeq + header.records);
     // Whoever reads it next sets aside what is damaged.
-    if (found.kind === 'damaged') return true;
+    if (found.kind !== 'lines') return true;
     const batch = new BatchText(header, found.lines);
     for (const followed of this.#followed.values()) this.#show(followed, header, batch, fromSeq);
     return true;

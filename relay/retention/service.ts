@@ -22,6 +22,8 @@ export class RetentionService {
   readonly #guard: ClockGuard;
   readonly #anchors: Anchors;
   /** Since the relay started; dry runs not counted. */
+  /** Told of each purge that failed. */
+  onFailed: (run: PurgeRun) => void = () => {};
   readonly counters = { ended: { done: 0, stopped: 0, failed: 0 }, records: 0, heldMsMax: 0 };
   #options: RetentionOptions;
   #runner: Runner | undefined;
@@ -204,6 +206,7 @@ export class RetentionService {
     if (run.endedMs === undefined) return;
     if (!run.dryRun && (run.state === 'done' || run.state === 'stopped' || run.state === 'failed'))
       this.counters.ended[run.state]++;
+    if (run.state === 'failed') this.onFailed(run);
     const { log, journal, clock } = this.#world;
     const { records, storedBytes } = run.tally;
     log.info('a purge ended', {

@@ -4,6 +4,7 @@ import type { Condition } from '../alerts/board.ts';
 import type { AlertKind, AlertOptions } from '../alerts/options.ts';
 import type { Config } from '../config/config.ts';
 import type { JournalStats } from '../journal/journal.ts';
+import type { Job } from '../runs/job.ts';
 import type { Relay } from './relay.ts';
 
 const DAY_MS = 86_400_000;
@@ -95,6 +96,19 @@ export function inputConditions(
   return { udp_loss: loss, input_silent: silent, source_silent: sources };
 }
 
+/** A job whose log is not whole: told once, until somebody has seen it. */
+export function incompleteRun({
+  message,
+  timeline,
+  verdict,
+}: Pick<Job, 'message' | 'timeline' | 'verdict'>): Condition {
+  const { repository, run_id: runId } = message?.github ?? {};
+  const parts = [repository, runId === undefined ? undefined : `run ${runId}`, message?.jobName];
+  const whose = parts.filter((part) => part !== undefined).join(', ');
+  const subject = whose === '' ? `the job of timeline ${timeline}` : whose;
+  return { subject, severity: 'warning', message: `the log of ${subject} is not all there: ${verdict}` };
+}
+
 /** Certificates named in the config that end soon, or have. */
 export function certificateConditions(config: Config, nowMs: number, days: number): Condition[] {
   if (days === 0) return [];
@@ -136,4 +150,11 @@ function endOf(file: string): number | undefined {
 }
 
 /** Kinds whose beginning and end the log has told already, in words of its own. */
-export const TOLD_BY_LOG: readonly AlertKind[] = ['endpoint_down', 'journal_full', 'journal_damaged', 'source_silent'];
+export const TOLD_BY_LOG: readonly AlertKind[] = [
+  'endpoint_down',
+  'journal_full',
+  'journal_damaged',
+  'source_silent',
+  'run_incomplete',
+  'purge_failed',
+];

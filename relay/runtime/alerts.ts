@@ -8,6 +8,7 @@ import type { Log } from '../telemetry/logger.ts';
 import {
   certificateConditions,
   endpointConditions,
+  incompleteRun,
   type InputSight,
   inputConditions,
   journalConditions,
@@ -47,6 +48,12 @@ export class Alerts {
       clock.every(CERTIFICATES_INTERVAL_MS, () => this.#lookAtCertificates()),
     ];
     this.#lookAtCertificates();
+    if (relay.runs !== undefined)
+      relay.runs.onIncomplete = (job) => this.board.happened('run_incomplete', incompleteRun(job));
+    relay.retention.onFailed = ({ id, error = 'for no known reason' }) => {
+      const message = `purge ${id} failed: ${error}; see \`spillway purge log ${id}\``;
+      this.board.happened('purge_failed', { subject: String(id), severity: 'critical', message });
+    };
   }
 
   /** Looks at everything once. Never rejects. */

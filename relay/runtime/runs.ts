@@ -29,6 +29,8 @@ export class Runs implements ConsumerEvents {
   unattributed = 0;
   silences = 0;
   reliefs = 0;
+  /** Told of each job whose log is not all there. */
+  onIncomplete: (job: Job) => void = () => {};
   readonly #log: Log;
 
   constructor({ runs: options, store }: Config, { journal, sink, clock, log }: RunsWorld) {
@@ -59,7 +61,10 @@ export class Runs implements ConsumerEvents {
     this.unattributed += job.lines - job.attributed;
     const fields = { ...fieldsOf(job), verdict: job.verdict, lines: job.lines };
     if (job.verdict === 'complete') this.#log.debug('the log of a job is complete', fields);
-    else this.#log.warn('the log of a job is not all there', fields);
+    else {
+      this.#log.warn('the log of a job is not all there', fields);
+      this.onIncomplete(job);
+    }
   }
 
   silent(job: Job): void {

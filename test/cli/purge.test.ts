@@ -91,7 +91,7 @@ test.each([
 test('the forecast says what is kept and when the next purge is', async () => {
   expect(await run('purge', 'forecast')).toBe(0);
 
-  expect(cli.stdout).toContain('old: dataset syslog is kept 1 days');
+  expect(cli.stdout).toContain('old: dataset syslog is kept 1 day');
   expect(cli.stdout).toMatch(/config: a purge at "0 30 2 \* \* \*", next at /);
 });
 

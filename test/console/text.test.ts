@@ -66,3 +66,8 @@ test('classes are of a closed set, whatever the line', () => {
     ),
   );
 });
+
+test('marks heaped upon one letter are counted, not drawn over the lines around; what languages need stays', () => {
+  expect(visible(`e${'\u0301'.repeat(10_000)}x`)).toBe(`e${'\u0301'.repeat(16)}⟨+9984 marks⟩x`);
+  expect(visible('e\u0301\u0323 नि')).toBe('e\u0301\u0323 नि');
+});

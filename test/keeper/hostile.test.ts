@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openFolder } from '../../relay/keeper/folder.ts';
@@ -42,7 +43,7 @@ test.each([
 test('a socket by the name of a page is refused', async () => {
   await using runner = await KeeperHarness.start();
   // The path of a socket may not be long.
-  const short = mkdtempSync('/tmp/k-');
+  const short = mkdtempSync(join(tmpdir(), 'k-'));
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(join(short, 's'), resolve));
 

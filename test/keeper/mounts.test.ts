@@ -1,10 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { KeeperHarness } from '../support/keeper-harness.ts';
 
+/** Not where the tests have their folders. */
+const OTHER_MOUNT = tmpdir().startsWith('/dev/shm') ? '/var/tmp' : '/dev/shm';
+
 test('a kept folder on another mount ends the keeper before it loses a page, with what to change', async () => {
-  const other = mkdtempSync('/dev/shm/keeper-');
+  const other = mkdtempSync(join(OTHER_MOUNT, 'keeper-'));
   try {
     await using runner = new KeeperHarness({ keptFolder: other });
 
@@ -18,7 +22,7 @@ test('a kept folder on another mount ends the keeper before it loses a page, wit
 });
 
 test('so does one that comes later than the keeper', async () => {
-  const other = mkdtempSync('/dev/shm/keeper-');
+  const other = mkdtempSync(join(OTHER_MOUNT, 'keeper-'));
   try {
     await using runner = new KeeperHarness({ keptFolder: other });
     rmSync(runner.diag, { recursive: true });

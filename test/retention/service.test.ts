@@ -253,7 +253,7 @@ test('the forecast says in words what is kept and when the next purge is', async
   await using harness = await filled({ rules: [pulls], schedule: '0 30 2 * * *' });
   const { rules, schedules, window } = harness.service.forecast();
 
-  expect(rules).toEqual(['pulls: dataset harbor.audit, operation pull_* is kept 1 days']);
+  expect(rules).toEqual(['pulls: dataset harbor.audit, operation pull_* is kept 1 day']);
   expect(schedules[0]).toMatch(/^config: a purge at "0 30 2 \* \* \*", next at \d{4}-\d\d-\d\dT02:30:00.000Z, in .+$/);
   expect(window).toBe('purges may work at any time');
 });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { alertOptions } from '../../relay/alerts/options.ts';
 import {
   certificateConditions,
+  incompleteRun,
   inputConditions,
   type InputSight,
   journalConditions,
@@ -66,4 +67,19 @@ test('a certificate that ends soon is an alert; one that cannot be read is told 
   expect(certificateConditions(config, now, 1)).toEqual([]);
   expect(certificateConditions(config, now, 0)).toEqual([]);
   expect(certificateConditions(withTls(join(harness.folder, 'broken.pem')), now, 30)).toEqual([]);
+});
+
+test('a job whose log is not whole is named by its run, or by its timeline where nobody knows that', () => {
+  const timeline = '11111111-2222-3333-4444-555555555555';
+  const message = {
+    timeline,
+    jobRecord: timeline,
+    jobName: 'build',
+    steps: [],
+    github: { repository: 'acme/web', run_id: '17' },
+  };
+  expect(incompleteRun({ message, timeline, verdict: 'gaps' }).message).toBe(
+    'the log of acme/web, run 17, build is not all there: gaps',
+  );
+  expect(incompleteRun({ message: undefined, timeline, verdict: 'unmapped' }).subject).toContain(timeline);
 });

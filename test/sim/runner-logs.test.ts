@@ -33,8 +33,8 @@ const ATTRIBUTED_LEAST = 0.999;
 
 test.each([
   {
-    name: 'the relay is killed twice and away for 3 s',
-    options: { kills: 2, awayMs: 3_000, format: 'forward', seed: 2 },
+    name: 'the relay is killed',
+    options: { kills: 1, format: 'forward', seed: 2 },
   },
   {
     name: 'workers are killed on their way, and all runners have one name',
@@ -62,10 +62,12 @@ test.each([
   expect(transcripts).toMatchObject({ different: 0 });
 });
 
+// One job a runner: without Worker logs nobody could tell two jobs of one run on one runner apart.
 test('lines of jobs whose Worker log never comes are forwarded all the same, once, and said to be of nobody', async () => {
   using folder = temporaryFolder();
+  const oneEach = { durationMs: 1_550, jobMs: 8_000, workerLogs: false, seed: 5 };
 
-  const { jobs, forwarded, tables } = await campaign({ ...short, workerLogs: false, seed: 5, folder: folder.path });
+  const { jobs, forwarded, tables } = await campaign({ ...short, ...oneEach, folder: folder.path });
 
   expect(forwarded).toMatchObject({ missing: 0, twice: 0, different: 0, unknown: 0, unmapped: forwarded.lines });
   expect(tables.verdicts).toEqual({ unmapped: jobs });

@@ -21,6 +21,9 @@ export type Behaviour = 'take' | 'fail' | 'hang' | 'refuse';
 /** The other side of a `memory` endpoint. */
 export class MemoryEndpoint {
   behaviour: Behaviour = 'take';
+  /** What it says when it refuses or fails. */
+  reason = 'it does not like it';
+  trouble = 'nobody answers';
   readonly lines: string[] = [];
   /** Records in each delivery that was taken, and when it was. */
   readonly deliveries: { readonly records: number; readonly atMs: number }[] = [];
@@ -35,12 +38,12 @@ export class MemoryEndpoint {
       void signal;
       await new Promise(() => {});
     }
-    if (this.behaviour === 'fail') throw new RelayError('OUTPUT_UNREACHABLE', 'nobody answers');
+    if (this.behaviour === 'fail') throw new RelayError('OUTPUT_UNREACHABLE', this.trouble);
     const texts = lines.toString('utf8').split('\n').slice(0, -1);
     const bad = this.behaviour === 'refuse' ? texts.findIndex((text) => text.includes('refuse me')) : -1;
     if (bad >= 0) {
       this.lines.push(...texts.slice(0, bad));
-      throw new RelayError('OUTPUT_REFUSED_RECORD', 'it does not like it', { recordIndex: bad });
+      throw new RelayError('OUTPUT_REFUSED_RECORD', this.reason, { recordIndex: bad });
     }
     this.lines.push(...texts);
     this.deliveries.push({ records, atMs: performance.now() });
@@ -96,10 +99,16 @@ export class RelayHarness implements AsyncDisposable {
   relay!: Relay;
   fatal = false;
 
-  static async start(config: object, clock: Clock = systemClock): Promise<RelayHarness> {
+  /** `prepare` may put something into its folder before. */
+  static async start(
+    config: object,
+    clock: Clock = systemClock,
+    prepare: (folder: string) => void = () => {},
+  ): Promise<RelayHarness> {
     const harness = new RelayHarness();
     harness.#clock = clock;
     try {
+      prepare(harness.folder);
       await harness.start(config);
     } catch (error) {
       harness.#folder[Symbol.dispose]();

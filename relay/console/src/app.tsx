@@ -91,6 +91,8 @@ function Shell() {
   useKeys();
   useEffect(() => {
     document.title = `${current.title} · ${me.relay}`;
+    // On a phone the names of the pages stand in one line, which may be longer than the screen.
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }, [current]);
   const signOut = (): void => {
     void ask('session', { method: 'DELETE' }).finally(() => (session.value = null));
@@ -173,6 +175,7 @@ function useKeys(): void {
     const onKey = (event: KeyboardEvent): void => {
       const { target } = event;
       const isTyping = target instanceof HTMLElement && target.matches('input, textarea, select, [contenteditable]');
+      if (document.querySelector('dialog[open]') !== null) return;
       if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
       const page = afterG ? PAGES.find(({ key }) => key === event.key) : undefined;
       afterG = event.key === 'g';

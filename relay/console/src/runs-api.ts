@@ -77,6 +77,7 @@ export interface LogLine {
 export interface LogPage {
   readonly lines: readonly LogLine[];
   readonly next_seq?: number;
+  readonly previous_seq?: number;
 }
 
 const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
@@ -93,4 +94,22 @@ export function verdictTone(verdict: Verdict): Tone {
 
 export function verdictMeaning(verdict: Verdict): string {
   return VERDICTS[verdict][1];
+}
+
+/** How worrying it is what a job or step came to. */
+export function conclusionTone(conclusion: string): Tone {
+  if (/^succe/i.test(conclusion)) return 'good';
+  if (/^fail/i.test(conclusion)) return 'bad';
+  return /^(skip|cancel)/i.test(conclusion) ? 'quiet' : 'warn';
+}
+
+const WORST_FIRST: readonly Tone[] = ['bad', 'warn', 'quiet', 'good'];
+
+/** What the jobs of a run came to: the worst of it; undefined while none has ended. */
+export function conclusionOf({ jobs }: Pick<Run, 'jobs'>): string | undefined {
+  const rank = (conclusion: string): number => WORST_FIRST.indexOf(conclusionTone(conclusion));
+  return jobs
+    .flatMap(({ conclusion }) => conclusion ?? [])
+    .toSorted((a, b) => rank(a) - rank(b))
+    .at(0);
 }

@@ -1,4 +1,5 @@
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { ApiError, ask, session, type Session } from './api.ts';
 import { Failure } from './parts/basics.tsx';
 import { textsOf } from './parts/form.ts';
@@ -6,6 +7,9 @@ import { textsOf } from './parts/form.ts';
 export function SignIn() {
   const failure = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal(false);
+  useEffect(() => {
+    document.title = 'Sign in · Spillway';
+  }, []);
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const { name = '', password = '' } = textsOf(event.currentTarget as HTMLFormElement);

@@ -159,13 +159,14 @@ async function trouble(relay: RelayProcess, { durationMs, kills, awayMs, onStep 
 
 /** Until nobody is owed anything, and the jobs that ended are known to have, for a few seconds on end. */
 async function settled(relay: RelayProcess, { killOneIn, workerLogs }: CampaignOptions): Promise<void> {
+  // Of a worker that was killed nobody says so: its job ends with its runner's next one, or when it was silent for long.
+  const mayRun = killOneIn > 0 || !workerLogs;
+  if (mayRun) await sleep(UNFINISHED_MS);
   const untilMs = performance.now() + SETTLE_MS;
   let before = -1;
   for (let quiet = 0; quiet < 5 && performance.now() < untilMs; quiet++) {
     await sleep(1_000);
     const running = runningJobs(relay);
-    // Of a worker that was killed nobody says so: its job ends with its runner's next one, or when it was silent for long.
-    const mayRun = killOneIn > 0 || !workerLogs;
     if (relay.backlog('files') > 0 || running !== before || (running > 0 && !mayRun)) quiet = -1;
     before = running;
   }

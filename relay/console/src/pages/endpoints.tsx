@@ -39,47 +39,50 @@ function List({ endpoints }: { endpoints: readonly EndpointStatus[] }) {
       </Nothing>
     );
   return (
-    <Panel title="Endpoints">
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th>Endpoint</th>
-              <th>State</th>
-              <th>Address</th>
-              <th class="number">Waiting</th>
-              <th>Oldest</th>
-              <th class="number">Delivered</th>
-              <th class="number">Dead letters</th>
-            </tr>
-          </thead>
-          <tbody>
-            {endpoints.map((endpoint) => (
-              <tr key={endpoint.name}>
-                <td>
-                  <a href={linkTo(['endpoints', endpoint.name])}>
-                    <Text>{endpoint.name}</Text>
-                  </a>{' '}
-                  <small>{endpoint.type}</small>
-                </td>
-                <td>
-                  <Badge tone={stateTone(endpoint)}>{endpoint.paused ? 'paused' : endpoint.state}</Badge>
-                </td>
-                <td>
-                  <code>
-                    <Text>{endpoint.address ?? '–'}</Text>
-                  </code>
-                </td>
-                <td class="number">{count(endpoint.backlogRecords ?? 0)}</td>
-                <td>{endpoint.oldestReceivedMs === undefined ? '–' : ago(endpoint.oldestReceivedMs)}</td>
-                <td class="number">{count(endpoint.delivered ?? 0)}</td>
-                <td class="number">{count(endpoint.deadLettered ?? 0)}</td>
+    <>
+      <h1>Endpoints</h1>
+      <Panel>
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th>Endpoint</th>
+                <th>State</th>
+                <th>Address</th>
+                <th class="number">Waiting</th>
+                <th>Oldest</th>
+                <th class="number">Delivered</th>
+                <th class="number">Dead letters</th>
               </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </Panel>
+            </thead>
+            <tbody>
+              {endpoints.map((endpoint) => (
+                <tr key={endpoint.name}>
+                  <td>
+                    <a href={linkTo(['endpoints', endpoint.name])}>
+                      <Text>{endpoint.name}</Text>
+                    </a>{' '}
+                    <small>{endpoint.type}</small>
+                  </td>
+                  <td>
+                    <Badge tone={stateTone(endpoint)}>{endpoint.paused ? 'paused' : endpoint.state}</Badge>
+                  </td>
+                  <td>
+                    <code>
+                      <Text>{endpoint.address ?? '–'}</Text>
+                    </code>
+                  </td>
+                  <td class="number">{count(endpoint.backlogRecords ?? 0)}</td>
+                  <td>{endpoint.oldestReceivedMs === undefined ? '–' : ago(endpoint.oldestReceivedMs)}</td>
+                  <td class="number">{count(endpoint.delivered ?? 0)}</td>
+                  <td class="number">{count(endpoint.deadLettered ?? 0)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </Panel>
+    </>
   );
 }
 
@@ -101,15 +104,13 @@ function One({ endpoint, refresh }: { endpoint: EndpointStatus; refresh: () => v
   return (
     <>
       <p class="crumbs">
-        <a href={linkTo(['endpoints'])}>Endpoints</a> / <Text>{endpoint.name}</Text>
+        <a href={linkTo(['endpoints'])}>Endpoints</a> /
       </p>
+      <h1>
+        <Text>{endpoint.name}</Text>
+      </h1>
       <Panel
-        title={
-          <>
-            <Text>{endpoint.name}</Text>{' '}
-            <Badge tone={stateTone(endpoint)}>{endpoint.paused ? 'paused' : endpoint.state}</Badge>
-          </>
-        }
+        title={<Badge tone={stateTone(endpoint)}>{endpoint.paused ? 'paused' : endpoint.state}</Badge>}
         actions={
           mayI('operator') && (
             <>

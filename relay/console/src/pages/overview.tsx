@@ -128,8 +128,8 @@ function EndpointCard({ endpoint, rates }: { endpoint: EndpointStatus; rates: Ch
         <dd>{rate(rates, `delivered/${endpoint.name}`)}</dd>
         <dt>oldest waiting</dt>
         <dd>{endpoint.oldestReceivedMs === undefined ? 'none' : ago(endpoint.oldestReceivedMs)}</dd>
-        <dt>{endpoint.paused ? 'paused' : endpoint.state} since</dt>
-        <dd>{time(endpoint.since)}</dd>
+        <dt>{endpoint.paused ? 'paused' : endpoint.state} for</dt>
+        <dd title={time(endpoint.since)}>{duration(Date.now() - Date.parse(endpoint.since))}</dd>
         {(endpoint.deadLettered ?? 0) > 0 && (
           <>
             <dt>refused for good</dt>
@@ -168,7 +168,7 @@ function DiskCard({ status: { journal }, rates }: { status: RelayStatus; rates: 
         <dt>free on the disk</dt>
         <dd>{bytes(freeBytes)}</dd>
         <dt>oldest record</dt>
-        <dd>{journal.oldestReceivedMs === undefined ? 'none' : time(journal.oldestReceivedMs)}</dd>
+        <dd>{journal.oldestReceivedMs === undefined ? 'none' : ago(journal.oldestReceivedMs)}</dd>
       </dl>
     </div>
   );

@@ -25,13 +25,18 @@ export function Retention() {
   return (
     <>
       <h1>Retention</h1>
-      <div class="choice tabs" role="tablist">
+      <nav class="choice tabs" aria-label="Parts of retention">
         {TABS.map(([name, title]) => (
-          <a key={name} class="button" role="tab" aria-selected={tab === name} href={linkTo(['retention', name])}>
+          <a
+            key={name}
+            class="button"
+            aria-current={tab === name ? 'page' : undefined}
+            href={linkTo(['retention', name])}
+          >
             {title}
           </a>
         ))}
-      </div>
+      </nav>
       <Failure error={retention.failure.value} />
       {now === undefined ? (
         <Loading />

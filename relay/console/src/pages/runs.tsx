@@ -6,7 +6,16 @@ import { Badge, Failure, Loading, Nothing, Panel, Text } from '../parts/basics.t
 import { JobView } from '../parts/job-view.tsx';
 import { usePoll } from '../poll.ts';
 import { go, linkTo, place } from '../router.ts';
-import { type Job, type JobWithSteps, type Run, type Verdict, verdictMeaning, verdictTone } from '../runs-api.ts';
+import {
+  conclusionOf,
+  conclusionTone,
+  type Job,
+  type JobWithSteps,
+  type Run,
+  type Verdict,
+  verdictMeaning,
+  verdictTone,
+} from '../runs-api.ts';
 import { searchParameters } from '../search-stream.ts';
 
 const VERDICTS: readonly (Verdict | '')[] = ['', 'complete', 'open', 'gaps', 'cut', 'unmapped'];
@@ -101,7 +110,8 @@ function RunTable({ runs }: { runs: readonly Run[] }) {
         <thead>
           <tr>
             <th>Run</th>
-            <th>Verdict</th>
+            <th>Result</th>
+            <th>Log</th>
             <th>Workflow</th>
             <th class="number">Jobs</th>
             <th class="number">Lines</th>
@@ -118,6 +128,9 @@ function RunTable({ runs }: { runs: readonly Run[] }) {
                   {run.run_number === undefined ? '' : `#${run.run_number}`}
                 </a>
                 {(run.attempt ?? 1) > 1 && <small> attempt {run.attempt}</small>}
+              </td>
+              <td>
+                <Result conclusion={conclusionOf(run)} />
               </td>
               <td>
                 <Badge tone={verdictTone(run.verdict)} title={verdictMeaning(run.verdict)}>
@@ -141,6 +154,10 @@ function RunTable({ runs }: { runs: readonly Run[] }) {
   );
 }
 
+function Result({ conclusion }: { conclusion: string | undefined }) {
+  return conclusion === undefined ? null : <Badge tone={conclusionTone(conclusion)}>{conclusion}</Badge>;
+}
+
 function runLink(run: Run): string {
   const [owner = '', name = ''] = (run.repository ?? '').split('/');
   const [job] = run.jobs;
@@ -162,8 +179,14 @@ function OneRun({ owner, name, id }: { owner: string; name: string; id: string }
         <a href={linkTo(['runs'], { repository: `${owner}/${name}` })}>
           <Text>{`${owner}/${name}`}</Text>
         </a>{' '}
-        / {id}
+        /
       </p>
+      <h1>
+        <Text>{chosen.workflow ?? 'Run'}</Text>{' '}
+        <small>
+          #{chosen.run_number ?? ''} · <Text>{id}</Text>
+        </small>
+      </h1>
       <div class="run">
         <nav aria-label="Jobs">
           <ul class="jobs">
@@ -200,8 +223,11 @@ function OneJob({ timeline, job: id }: { timeline: string; job: string }) {
   return (
     <>
       <p class="crumbs">
-        <a href={linkTo(['runs'])}>Runs</a> / <Text>{found.name ?? id}</Text>
+        <a href={linkTo(['runs'])}>Runs</a> /
       </p>
+      <h1>
+        <Text>{found.workflow ?? 'Job'}</Text>
+      </h1>
       <JobView job={found} />
     </>
   );

@@ -112,7 +112,7 @@ function Counts({ scope }: { scope: Readonly<Record<string, string | undefined>>
       {data.counts.length > 0 && (
         <div
           class="histogram"
-          role="img"
+          role="group"
           aria-label={`Records over time, ${duration(data.bucket_ms)} a column, ${count(most)} at most`}
         >
           {data.counts.map((value, at) => (

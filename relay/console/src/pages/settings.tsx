@@ -39,6 +39,7 @@ export function Settings() {
   };
   return (
     <>
+      <h1>Settings</h1>
       {mayI('admin') && <Tokens />}
       <Panel
         title="Config in effect"

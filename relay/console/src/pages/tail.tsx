@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { count } from '../format.ts';
 import { Badge, Failure, Nothing, Panel } from '../parts/basics.tsx';
-import { ApiError } from '../api.ts';
+import { ApiError, ask, session, type Session } from '../api.ts';
 import { type Found, RecordRow } from '../parts/record.tsx';
 import { go, linkTo, place } from '../router.ts';
 
@@ -16,6 +16,16 @@ interface Frame {
   readonly skipped?: number;
   readonly records?: readonly Found[];
   readonly message?: string;
+}
+
+/** A browser does not tell why a WebSocket was refused. */
+function askWhetherSignedIn(): void {
+  ask<{ session: Session | null }>('session').then(
+    (answer) => {
+      if (answer.session === null) session.value = null;
+    },
+    () => undefined,
+  );
 }
 
 export function Tail() {
@@ -48,6 +58,7 @@ export function Tail() {
       made.addEventListener('close', () => {
         if (over) return;
         state.value = 'connecting';
+        askWhetherSignedIn();
         timer = setTimeout(connect, RETRY_MS);
       });
     }

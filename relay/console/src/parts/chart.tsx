@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import UPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { short } from '../format.ts';
+import { short, time } from '../format.ts';
 
 export interface Line {
   readonly label: string;
@@ -39,9 +39,12 @@ export function Chart({ title, startMs, stepMs, lines, unit }: Props) {
         legend: { live: true },
         cursor: { points: { size: 6 } },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] } },
-        axes: [axis, { ...axis, size: 58, values: (_plot, values) => values.map(unit) }],
+        axes: [
+          { ...axis, values: (_plot, at) => at.map(clockTime) },
+          { ...axis, size: 58, values: (_plot, values) => values.map(unit) },
+        ],
         series: [
-          { value: (_plot, at) => (at === null ? '' : new Date(at * 1_000).toLocaleTimeString()) },
+          { value: (_plot, at) => (at === null ? '' : clockTime(at)) },
           ...lines.map(({ label }, at) => ({
             label,
             stroke: colour(`--chart${at % COLOURS}`),
@@ -86,6 +89,11 @@ function lastOf(values: readonly (number | null)[], unit: (value: number) => str
 
 function highestOf(values: readonly (number | null)[], unit: (value: number) => string): string {
   return unit(values.reduce<number>((most, value) => Math.max(most, value ?? 0), 0));
+}
+
+/** Seconds since 1970 as `08:14`, in the reader's own zone. */
+function clockTime(at: number): string {
+  return time(at * 1_000).slice(11, 16);
 }
 
 /** `1.2 k/s` */

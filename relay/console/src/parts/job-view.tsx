@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { bytes, count, duration, some, time } from '../format.ts';
 import { linkTo, place } from '../router.ts';
-import { type JobWithSteps, type Step, verdictMeaning, verdictTone } from '../runs-api.ts';
+import { conclusionTone, type JobWithSteps, type Step, verdictMeaning, verdictTone } from '../runs-api.ts';
 import { Badge, Panel, Text } from './basics.tsx';
 import { StepLog } from './step-log.tsx';
 
@@ -135,7 +135,7 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
           withoutStep={step.number === 0 && job.steps.length > 0}
           showTimes={showTimes}
           find={find}
-          marked={seq === null ? undefined : Number(seq)}
+          marked={seq === null || !/^\d{1,15}$/.test(seq) ? undefined : Number(seq)}
         />
       )}
     </details>
@@ -156,10 +156,4 @@ function Fact({ name, children }: { name: string; children: string | undefined }
 
 function quoted(text: string): string {
   return text === '' ? '' : `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
-}
-
-function conclusionTone(conclusion: string): 'good' | 'bad' | 'quiet' | 'warn' {
-  if (/^succe/i.test(conclusion)) return 'good';
-  if (/^fail/i.test(conclusion)) return 'bad';
-  return /^(skip|cancel)/i.test(conclusion) ? 'quiet' : 'warn';
 }

@@ -28,8 +28,10 @@ export function QueryBar({ path, query, label, placeholder, fallbackSince }: Pro
   }, [asked]);
   const since = query.get('since') ?? fallbackSince;
   const ask = (q: string, from: string): void => {
-    const rest = Object.fromEntries(query);
-    go(linkTo(path, { ...rest, q, since: from === '' ? 'all' : from }));
+    const { until, ...rest } = Object.fromEntries(query);
+    // Another span ends now again.
+    const end = from === since ? { until } : {};
+    go(linkTo(path, { ...rest, ...end, q, since: from === '' ? 'all' : from }));
   };
   return (
     <form
@@ -54,6 +56,7 @@ export function QueryBar({ path, query, label, placeholder, fallbackSince }: Pro
         value={since === 'all' ? '' : since}
         onChange={(event) => ask(typed.value, event.currentTarget.value)}
       >
+        {since !== 'all' && !SPANS.some(([value]) => value === since) && <option value={since}>a chosen time</option>}
         {SPANS.map(([value, name]) => (
           <option key={value} value={value}>
             {name}

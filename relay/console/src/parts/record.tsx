@@ -15,6 +15,7 @@ export interface LogRecord {
     readonly repository?: string;
     readonly run?: { readonly id?: string };
     readonly job?: { readonly id?: string; readonly name?: string; readonly timeline?: string };
+    readonly step?: { readonly number?: number };
   };
   readonly [field: string]: unknown;
 }
@@ -44,9 +45,15 @@ export function RecordRow({
       </li>
     );
   const job = record.github?.job;
+  const step = String(record.github?.step?.number ?? 0);
   return (
     <li class="record">
-      <button type="button" class="row-button" aria-expanded={open.value} onClick={() => (open.value = !open.value)}>
+      <button
+        type="button"
+        class={columns === undefined ? 'row-button' : 'row-button audit'}
+        aria-expanded={open.value}
+        onClick={() => (open.value = !open.value)}
+      >
         <time dateTime={record['@timestamp']}>{time(record['@timestamp'] ?? record.event?.created ?? '')}</time>
         {columns === undefined ? (
           <>
@@ -68,7 +75,7 @@ export function RecordRow({
         <div class="whole">
           {job?.timeline !== undefined && job.id !== undefined && (
             <p>
-              <a href={linkTo(['runs', 'job', job.timeline, job.id], { seq: String(seq) })}>See it in its job</a>
+              <a href={linkTo(['runs', 'job', job.timeline, job.id], { step, seq: String(seq) })}>See it in its job</a>
             </p>
           )}
           <dl>

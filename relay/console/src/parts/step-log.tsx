@@ -8,6 +8,8 @@ import { type Folded, foldGroups, kindOf } from '../text/groups.ts';
 import { Failure, Loading } from './basics.tsx';
 
 const PAGE = 1_000;
+/** Lines shown before one that somebody pointed at. */
+const BEFORE = 100;
 
 interface Props {
   readonly path: string;
@@ -28,33 +30,58 @@ interface Props {
 export function StepLog({ path, step, total, withoutStep, showTimes, find, marked }: Props) {
   const lines = useSignal<readonly LogLine[]>([]);
   const next = useSignal<number | undefined>(undefined);
+  const previous = useSignal<number | undefined>(undefined);
   const failure = useSignal<ApiError | undefined>(undefined);
   const busy = useSignal(true);
-  const read = async (fromSeq: number | undefined): Promise<void> => {
+  const ofStep = async (where: Readonly<Record<string, string>>): Promise<LogPage> => {
+    const query = new URLSearchParams({ limit: String(PAGE), ...where });
+    if (step !== undefined) query.set('step', String(step));
+    const page = await ask<LogPage>(`${path}?${query.toString()}`);
+    return { ...page, lines: page.lines.filter((line) => !withoutStep || line.step === undefined) };
+  };
+  const readOn = async (fromSeq: number | undefined): Promise<void> => {
+    const page = await ofStep(fromSeq === undefined ? {} : { from_seq: String(fromSeq) });
+    lines.value = [...lines.value, ...page.lines];
+    next.value = page.next_seq;
+  };
+  const readBefore = async (beforeSeq: number, limit = PAGE): Promise<void> => {
+    const page = await ofStep({ before_seq: String(beforeSeq), limit: String(limit) });
+    lines.value = [...page.lines, ...lines.value];
+    previous.value = page.previous_seq;
+  };
+  const attempt = async (...readings: readonly (() => Promise<void>)[]): Promise<void> => {
     busy.value = true;
     try {
-      const query = new URLSearchParams({ limit: String(PAGE) });
-      if (step !== undefined) query.set('step', String(step));
-      if (fromSeq !== undefined) query.set('from_seq', String(fromSeq));
-      const page = await ask<LogPage>(`${path}?${query.toString()}`);
-      lines.value = [...lines.value, ...page.lines.filter((line) => !withoutStep || line.step === undefined)];
-      next.value = page.next_seq;
+      for (const reading of readings) await reading();
     } catch (error) {
       failure.value = error instanceof ApiError ? error : new ApiError(0, '', String(error));
     } finally {
       busy.value = false;
     }
   };
-  useEffect(() => void read(undefined), [path, step]);
+  useEffect(() => {
+    if (marked === undefined) void attempt(() => readOn(undefined));
+    else
+      void attempt(
+        () => readBefore(marked, BEFORE),
+        () => readOn(marked),
+      );
+  }, [path, step]);
+  const isMarkedThere = lines.value.some(({ seq }) => seq === marked);
   useEffect(() => {
     if (marked !== undefined) document.getElementById(`line-${marked}`)?.scrollIntoView({ block: 'center' });
-  }, [marked, lines.value.length > 0]);
+  }, [marked, isMarkedThere]);
 
   const wanted = find.toLowerCase();
   const shown = wanted === '' ? lines.value : lines.value.filter(({ text }) => text.toLowerCase().includes(wanted));
   return (
     <div class="log">
       <Failure error={failure.value} />
+      {!busy.value && previous.value !== undefined && (
+        <button type="button" onClick={() => void attempt(() => readBefore(previous.value ?? 0))}>
+          Earlier lines
+        </button>
+      )}
       <ol>
         {foldGroups(shown).map((part) => (
           <Part
@@ -68,7 +95,7 @@ export function StepLog({ path, step, total, withoutStep, showTimes, find, marke
       </ol>
       {busy.value && <Loading />}
       {!busy.value && next.value !== undefined && lines.value.length < total && (
-        <button type="button" onClick={() => void read(next.value)}>
+        <button type="button" onClick={() => void attempt(() => readOn(next.value))}>
           More lines
         </button>
       )}

@@ -28,7 +28,7 @@ export function Rules({ now, refresh }: { now: RetentionState; refresh: () => vo
           </ol>
         )}
         <p class="hint">
-          The first rule that matches a record decides. <Text>{now.forecast.window}</Text>
+          The first rule that matches a record decides; <Text>{now.forecast.window}</Text>
         </p>
       </Panel>
       <Panel title="When">
