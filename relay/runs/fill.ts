@@ -25,12 +25,21 @@ interface Left {
  * the job page's last line.
  */
 export function fillHoles(job: Job, withTail: boolean): void {
-  const left = job.stepPages.takeRest();
+  const all = job.stepPages.takeRest();
+  const left = all.filter(({ stream }) => isOwn(job, stream));
   const pages = [...(job.jobPages?.pages ?? [])];
   for (const page of pages) for (const hole of page.holes) fillHole(job, page, hole, left);
   const tail = !withTail ? [] : left.filter(({ line }) => job.lastTicks === undefined || line.ticks > job.lastTicks);
   if (tail.length > 0) addTail(job, tail);
-  for (const one of left) settle(one.line);
+  // What went into a hole is settled already.
+  const rest = new Set(left);
+  for (const one of all) if (rest.has(one) || !isOwn(job, one.stream)) settle(one.line);
+}
+
+/** True for a page that is sure to be this job's, where other jobs of its run may have been at work in the same place. */
+function isOwn(job: Job, stream: StepStream): boolean {
+  if (job.message === undefined || job.jobPages?.isEmpty !== false) return true;
+  return stream.matched || job.steps.lists(stream.pages.record);
 }
 
 function fillHole(job: Job, page: PageOrder, hole: Hole, left: Left[]): void {

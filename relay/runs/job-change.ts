@@ -4,7 +4,7 @@ import { Job } from './job.ts';
 import type { JobOptions, RunnerInfo } from './job-types.ts';
 import type { JobMessage } from './job-message.ts';
 import { msOf } from './page-line.ts';
-import { PageOrder, type OrderedLine } from './page-order.ts';
+import { PageOrder, type Ending, type OrderedLine } from './page-order.ts';
 import type { StepTimelineState } from './steps.ts';
 import { detailOf } from './verdict.ts';
 
@@ -22,6 +22,8 @@ interface Checkpoint {
   readonly lastStep: { readonly number: number | undefined; readonly record: string | undefined } | undefined;
   readonly holeTimes: readonly (Omit<HoleTimes, 'after'> & { readonly after: { ticks: number; base64: string } })[];
   readonly content: Readonly<Record<string, number>>;
+  /** How the lines of its pages end, as far as that was seen. */
+  readonly endings: Readonly<Record<string, Ending>>;
 }
 
 /** Where a job's lines stand in the journal. */
@@ -117,6 +119,7 @@ function checkpointOf(job: Job): string {
       ...times,
       after: { ticks, base64: text.toString('base64') },
     })),
+    endings: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, ending }) => [number, ending])),
     content: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, content }) => [number, content])),
   };
   return JSON.stringify(checkpoint);
@@ -162,7 +165,9 @@ export function restoreJob(
   job.verdict = row.verdict;
   job.decide(row.jobRecord);
   for (const page of pages)
-    job.pagesOf(page.record).restore(PageOrder.restored(page, saved.content[page.number] ?? page.bytes));
+    job
+      .pagesOf(page.record)
+      .restore(PageOrder.restored(page, saved.content[page.number] ?? page.bytes, saved.endings[page.number]));
   job.changed = false;
   return job;
 }

@@ -79,12 +79,13 @@ export class PageOrder {
     this.number = name.number;
   }
 
-  static restored(row: PageRow, content: number): PageOrder {
+  static restored(row: PageRow, content: number, ending: Ending = 'lf'): PageOrder {
     const page = new PageOrder(row);
     page.#end = row.bytes;
     page.#holes = [...row.gaps];
     page.#rawSeq = row.rawSeq;
     page.#content = content;
+    page.#ending = ending;
     page.lines = row.lines;
     return page;
   }
@@ -95,6 +96,16 @@ export class PageOrder {
 
   get holes(): readonly Hole[] {
     return this.#holes;
+  }
+
+  /** How the last line that said so ended; what is supposed of one that does not. */
+  get ending(): Ending {
+    return this.#ending;
+  }
+
+  /** Supposes of its lines what was seen in the page before. */
+  follow(before: PageOrder): void {
+    if (this.lines === 0) this.#ending = before.#ending;
   }
 
   get content(): number {

@@ -125,7 +125,7 @@ function runnerOf(record: RawRecord): RunnerInfo {
   const fields = typeof given === 'object' && given !== null ? (given as Readonly<Record<string, unknown>>) : undefined;
   const pod = textOf(fields?.['pod']);
   const host = textOf(record.host?.name);
-  // The sender's address; beside `spillway` where the record had a `source` of its own.
+  // The relay's own word, where the sender has a `source` of its own; otherwise the relay wrote that one.
   const peer = textOf(record.spillway?.peer) ?? textOf(record.source?.ip);
   return { source: pod ?? host ?? peer ?? '', host, name: textOf(fields?.['name']), pod, fields };
 }

@@ -54,6 +54,7 @@ export class RecordPages {
       const follows = isOver && next.number === this.#current + 1;
       if (!follows && !policy.force && waitedMs < policy.orderWaitMs) return taken;
       if (page !== undefined) taken.push(...page.take({ ...policy, force: true }));
+      if (page !== undefined) next.follow(page);
       this.#current = next.number;
     }
   }

@@ -78,6 +78,19 @@ test('pages with CRLF come out as they were', () => {
   expect(assembly.page(JOB_PAGE)).toBe(windows.get(JOB_PAGE));
 });
 
+test('pages with CRLF come out as they were though the process is killed before their last line', () => {
+  const windows = pagesOf(SCRIPT, { newline: '\r\n' });
+  const lines = [...windows].flatMap(([path, text]) => tailed(path, text));
+  const assembly = new Assembly();
+  assembly.send([...worker, ...lines]);
+  assembly.nowMs += 100;
+  assembly.kill();
+  assembly.send(lines);
+  assembly.wait(10_000);
+
+  expect(assembly.page(JOB_PAGE)).toBe(windows.get(JOB_PAGE));
+});
+
 test('without offsets the order of arrival counts, and the verdict says so', () => {
   const assembly = new Assembly();
   assembly.send([...worker, ...allPages], { offsets: false });
