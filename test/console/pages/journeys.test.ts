@@ -248,14 +248,14 @@ test.skipIf(skip)(name('the live tail follows, rests, and tells how much passed 
   const shown = page.locator('.record .text');
   await expect.poll(() => shown.allTextContents()).toEqual(['tailed 1', 'tailed 2']);
 
+  // Somebody else who follows shows when a record has passed.
+  await using other = await harness.open('viewer', `tail?q=${encodeURIComponent('tailed')}`);
+  await other.page.getByText('following').waitFor();
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText('paused').waitFor();
-  await expect
-    .poll(async () => {
-      await send('tailed while nobody looked');
-      return page.locator('.record').count();
-    })
-    .toBe(2);
+  await send('tailed while nobody looked', 'tailed once more');
+  await expect.poll(() => other.page.locator('.record').count()).toBe(2);
+  expect(await page.locator('.record').count()).toBe(2);
   await page.getByRole('button', { name: 'Go on' }).click();
   await send('tailed 3');
   await expect.poll(async () => (await shown.allTextContents()).at(-1)).toBe('tailed 3');
