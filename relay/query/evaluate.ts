@@ -1,3 +1,4 @@
+import { partsTest } from '../record/glob.ts';
 import { isFreeText, someLeaf, someValueAt } from './fields.ts';
 import { fold } from './fold.ts';
 import { numberOf, type ParsedRecord, textOf } from './record-text.ts';
@@ -39,7 +40,7 @@ export function evaluator(node: QueryNode): RecordTest {
 
 function fieldTest(fields: readonly string[], pattern: Pattern): RecordTest {
   const anything = pattern.parts.length > 1 && pattern.parts.every((part) => part === '');
-  const whole = anything ? () => true : onText(equals(pattern));
+  const whole = anything ? () => true : onText(partsTest(pattern.parts.map(fold)));
   const inside = anything ? () => true : onText(holds(pattern));
   const tests = fields.map((field) => ({ field, test: isFreeText(field) ? inside : whole }));
   return (record) => tests.some(({ field, test }) => someValueAt(record, field, test));
@@ -60,23 +61,6 @@ function holds({ parts }: Pattern): (folded: string) => boolean {
     for (const part of wanted) {
       const found = text.indexOf(part, at);
       if (found < 0) return false;
-      at = found + part.length;
-    }
-    return true;
-  };
-}
-
-/** The same, and nothing stands before the first nor after the last. Linear in the text, whatever the pattern. */
-function equals({ parts }: Pattern): (folded: string) => boolean {
-  const [first = '', ...rest] = parts.map(fold);
-  const last = rest.pop();
-  if (last === undefined) return (text) => text === first;
-  return (text) => {
-    if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last)) return false;
-    let at = first.length;
-    for (const part of rest) {
-      const found = text.indexOf(part, at);
-      if (found < 0 || found + part.length > text.length - last.length) return false;
       at = found + part.length;
     }
     return true;

@@ -1,5 +1,5 @@
 import { RelayError } from '../../errors.ts';
-import type { HttpAnswer } from './http-client.ts';
+import type { HttpAnswer } from '../../io/http-client.ts';
 
 /** A server that names a longer wait is asked again after this. */
 const RETRY_AFTER_MS_MAX = 3_600_000;

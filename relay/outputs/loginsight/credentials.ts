@@ -2,7 +2,7 @@ import { RelayError } from '../../errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import { readSecretFile } from '../../io/tls-files.ts';
 import { describeAnswer, parseObject, temporaryFailure } from './answers.ts';
-import type { HttpAnswer, HttpClient } from './http-client.ts';
+import type { HttpAnswer, HttpClient } from '../../io/http-client.ts';
 import type { SecretFile } from './secret-file.ts';
 
 type Headers = Readonly<Record<string, string>>;

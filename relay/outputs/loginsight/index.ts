@@ -14,7 +14,7 @@ import {
   tokenHeaders,
   type Credentials,
 } from './credentials.ts';
-import { HttpClient } from './http-client.ts';
+import { HttpClient } from '../../io/http-client.ts';
 import { LogInsightOutput } from './output.ts';
 import { SecretFile } from './secret-file.ts';
 

@@ -4,7 +4,7 @@ import type { Delivery, DeliveryLimits, Output, OutputContext } from '../../comp
 import { EventEncoder, packRequests, type EventForm, type IngestRequest } from '../../wire/loginsight.ts';
 import { asksForLogin, failureOf, takenCount, temporaryFailure } from './answers.ts';
 import type { Credentials } from './credentials.ts';
-import type { HttpAnswer, HttpClient } from './http-client.ts';
+import type { HttpAnswer, HttpClient } from '../../io/http-client.ts';
 
 export interface LogInsightOptions {
   readonly form: EventForm;

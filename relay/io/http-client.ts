@@ -1,12 +1,12 @@
 import type { Pool } from 'undici';
-import { RelayError } from '../../errors.ts';
-import type { Clock, Timer } from '../../io/clock.ts';
-import { connect } from '../../io/connect.ts';
-import type { EndpointAddress } from '../../io/endpoint-url.ts';
-import { formatAddress } from '../../io/listen-url.ts';
-import { networkError } from '../../io/network-error.ts';
-import type { TlsClientFiles } from '../../io/tls-files.ts';
-import { undici } from '../../io/undici.ts';
+import { RelayError } from '../errors.ts';
+import type { Clock, Timer } from './clock.ts';
+import { connect } from './connect.ts';
+import type { EndpointAddress } from './endpoint-url.ts';
+import { formatAddress } from './listen-url.ts';
+import { networkError } from './network-error.ts';
+import type { TlsClientFiles } from './tls-files.ts';
+import { undici } from './undici.ts';
 
 export interface HttpClientOptions {
   readonly address: EndpointAddress;
