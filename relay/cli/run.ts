@@ -4,6 +4,7 @@ import { TokenFile } from '../admin/tokens.ts';
 import type { Config } from '../config/config.ts';
 import { describeError, RelayError } from '../errors.ts';
 import { giveBackMemory } from '../io/memory.ts';
+import { readingsOf } from '../runtime/readings.ts';
 import { Relay, type Reloaded } from '../runtime/relay.ts';
 import { History } from '../telemetry/history.ts';
 import { type Log, RelayLog } from '../telemetry/logger.ts';
@@ -49,7 +50,6 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   starting.catch(() => undefined);
   // Loaded while the journal opens in its thread.
   const { AdminServer } = await import('../admin/server.ts');
-  const { readingsOf } = await import('../runtime/readings.ts');
   const relay = await starting;
   reload = async () => {
     const next = commandConfig(file, context);
