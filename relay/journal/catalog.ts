@@ -3,6 +3,7 @@ import { BATCH_COLUMNS, intactLines, type BatchRow } from './sqlite/batch-row.ts
 import { isDamage, openForReading, type Sqlite, type Statement } from './sqlite/database.ts';
 import { MIGRATIONS } from './sqlite/migrations.ts';
 import { readHead } from './sqlite/head.ts';
+import { Unpacker } from './sqlite/unpacker.ts';
 import { Sketches, SKETCH_HASH_BYTES } from './sqlite/sketches.ts';
 
 /** What is known of a batch without unpacking it. Times are milliseconds since 1970. */
@@ -77,6 +78,7 @@ export class Catalog implements Disposable {
   readonly #ofStream: Statement;
   readonly #unindexed: Statement;
   readonly #datasets = new Map<string, Readonly<Record<string, number>>>();
+  readonly #unpacker = new Unpacker();
 
   /** Throws `JOURNAL_UNUSABLE` where there is no journal. */
   constructor(directory: string) {
@@ -152,12 +154,12 @@ export class Catalog implements Disposable {
     return found;
   }
 
-  /** The lines of a batch, if it is still the one that the header speaks of. */
+  /** The lines of a batch, if it is still the one that the header speaks of. They are good until this is called again. */
   lines(header: Pick<BatchHeader, 'firstSeq' | 'hash'>): BatchLines {
     try {
       const row = this.#batch.get(header.firstSeq) as BatchRow | undefined;
       if (row === undefined || !hashOf(row.payload_hash).equals(header.hash)) return { kind: 'changed' };
-      return { kind: 'lines', lines: intactLines(row) };
+      return { kind: 'lines', lines: intactLines(row, (...payload) => this.#unpacker.unpack(...payload)) };
     } catch (error) {
       return {
         kind: 'damaged',
