@@ -2,7 +2,8 @@ import type { ComponentChildren } from 'preact';
 import { ApiError, ask } from '../api.ts';
 import { usePoll } from '../poll.ts';
 import { searchParameters } from '../search-stream.ts';
-import { Failure, Loading } from './basics.tsx';
+import { Failure } from './basics.tsx';
+import { Read } from './listed.tsx';
 
 /** What stands in an address is checked once. */
 const NEVER_MS = 3_600_000;
@@ -22,9 +23,9 @@ export function Asked({
   const { q, since, until } = scope;
   const key = searchParameters({ q, since, until });
   const check = usePoll((abort) => ask<Answer>(`search/check?${key}`, { signal: abort }), NEVER_MS, key);
-  const answer = check.value.value;
-  if (answer === undefined)
-    return check.failure.value === undefined ? <Loading /> : <Failure error={check.failure.value} />;
-  if (answer.problem !== null) return <Failure error={new ApiError(0, '', answer.problem.message)} />;
-  return <>{children}</>;
+  return (
+    <Read of={check}>
+      {({ problem }) => (problem === null ? children : <Failure error={new ApiError(0, '', problem.message)} />)}
+    </Read>
+  );
 }
