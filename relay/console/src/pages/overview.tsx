@@ -260,6 +260,7 @@ function Charts({ data }: { data: ChartData }) {
       <Chart title="Records waiting" lines={linesOf('backlog/')} unit={short} {...common} />
       <Chart
         title="Journal on the disk"
+        isBinary
         lines={linesOf('journal/file_').map((line) => ({ ...line, label: 'bytes' }))}
         unit={bytes}
         {...common}

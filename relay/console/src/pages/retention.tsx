@@ -13,7 +13,7 @@ import { purgeTone, type RetentionState } from '../retention/shapes.ts';
 import { linkTo, place } from '../router.ts';
 
 const TABS = [
-  ['rules', 'Rules and schedule'],
+  ['rules', 'Rules'],
   ['purge', 'Purge now'],
   ['history', 'History'],
   ['holds', 'Holds'],

@@ -4,7 +4,7 @@ import { ApiError, ask } from '../api.ts';
 import { ago, count, duration } from '../format.ts';
 import { Badge, Failure, Nothing, Panel, Text } from '../parts/basics.tsx';
 import { Read } from '../parts/listed.tsx';
-import { JobView } from '../parts/job-view.tsx';
+import { JobBadges, JobView } from '../parts/job-view.tsx';
 import { usePoll } from '../poll.ts';
 import { go, linkTo, place } from '../router.ts';
 import {
@@ -207,9 +207,7 @@ function RunPage(props: { owner: string; name: string; id: string; jobs: readonl
                     {(job.attempt ?? 1) > 1 ? `attempt ${job.attempt} · ` : ''}
                     {howLong(job)}
                   </small>
-                  <Badge tone={verdictTone(job.verdict)} title={verdictMeaning(job.verdict)}>
-                    {job.verdict}
-                  </Badge>
+                  <JobBadges job={job} />
                 </a>
               </li>
             ))}

@@ -131,6 +131,12 @@ function Counts({ scope }: { scope: Readonly<Record<string, string | undefined>>
           ))}
         </div>
       )}
+      {data.counts.length > 0 && (
+        <p class="span">
+          <time>{time(firstMs)}</time>
+          <time>{time(firstMs + data.counts.length * data.bucket_ms)}</time>
+        </p>
+      )}
       <div class="facets">
         {Object.entries(data.facets)
           .filter(([, values]) => values.length > 0)

@@ -55,8 +55,6 @@ export function Tokens() {
               <thead>
                 <tr>
                   <th>Name</th>
-                  <th>Role</th>
-                  <th>Kind</th>
                   <th>Secret made</th>
                   <th>
                     <span class="unseen">Actions</span>
@@ -67,13 +65,14 @@ export function Tokens() {
                 {list.map((token) => (
                   <tr key={token.id}>
                     <td>
-                      <Text>{token.name}</Text>
+                      <Text>{token.name}</Text>{' '}
+                      <small>
+                        {token.role}, {token.kind}
+                      </small>
                     </td>
-                    <td>{token.role}</td>
-                    <td>{token.kind}</td>
                     <td>
                       {time(token.rotated_at ?? token.created_at)}
-                      {token.former_until !== null && <small>the one before until {time(token.former_until)}</small>}
+                      {token.former_until !== null && <small> the one before until {time(token.former_until)}</small>}
                     </td>
                     <td class="number">
                       <div class="actions">
