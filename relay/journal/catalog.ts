@@ -75,6 +75,7 @@ export class Catalog implements Disposable {
   readonly #from: Readonly<Record<HeaderTimes['of'], Statement>>;
   readonly #holding: Statement;
   readonly #batch: Statement;
+  readonly #newest: Statement;
   readonly #ofStream: Statement;
   readonly #unindexed: Statement;
   readonly #datasets = new Map<string, Readonly<Record<string, number>>>();
@@ -104,6 +105,9 @@ export class Catalog implements Disposable {
       'SELECT first_seq, records FROM batch INDEXED BY batch_search WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
     );
     this.#batch = this.#database.prepare(`SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq = ?`);
+    this.#newest = this.#database
+      .prepare('SELECT first_seq FROM batch INDEXED BY batch_search ORDER BY first_seq DESC LIMIT 1 OFFSET ?')
+      .pluck();
     this.#ofStream = this.#database
       .prepare('SELECT first_seq FROM batch_stream WHERE stream_id = (SELECT id FROM stream WHERE name = ?)')
       .pluck();
@@ -122,6 +126,12 @@ export class Catalog implements Disposable {
   firstSeq(): number {
     const [first] = this.from(0, 1);
     return first?.firstSeq ?? this.nextSeq();
+  }
+
+  /** Where the newest so many batches begin; 0 where there are no more than that. */
+  firstSeqOfNewest(batches: number): number {
+    const [last] = this.#newest.all(Math.max(0, batches - 1)) as number[];
+    return last ?? 0;
   }
 
   /** Up to `limit` batches that begin before a place, the newest first. */

@@ -119,7 +119,7 @@ function scanForNothing(bytes: number): void {
 }
 
 function index(): void {
-  const indexer = new Indexer({ directory, freeBytesMin: 0 }, systemClock);
+  const indexer = new Indexer({ directory, freeBytesMin: 0, indexBytesMax: 1e12 }, systemClock);
   const timer = stopwatch();
   while (indexer.step(1_000)) progress('making the index');
   const { wallS, cpuS } = timer();

@@ -153,7 +153,7 @@ function EndpointCard({ endpoint, rates }: { endpoint: EndpointStatus; rates: Ch
 }
 
 function DiskCard({ status: { journal }, rates }: { status: RelayStatus; rates: ChartData | undefined }) {
-  const { fileBytes, freeBytes, max_bytes: limit } = journal;
+  const { fileBytes, freeBytes, searchIndexBytes, max_bytes: limit } = journal;
   const room = limit === 0 ? fileBytes + freeBytes : Math.min(limit, fileBytes + freeBytes);
   const share = room === 0 ? 0 : fileBytes / room;
   const tone = share > 0.9 ? 'bad' : share > 0.75 ? 'warn' : 'good';
@@ -173,6 +173,8 @@ function DiskCard({ status: { journal }, rates }: { status: RelayStatus; rates: 
         <dd>{left === undefined ? 'not in sight' : `about ${duration(left)}`}</dd>
         <dt>free on the disk</dt>
         <dd>{bytes(freeBytes)}</dd>
+        <dt>search index</dt>
+        <dd>{bytes(searchIndexBytes)}</dd>
         <dt>oldest record</dt>
         <dd>{journal.oldestReceivedMs === undefined ? 'none' : ago(journal.oldestReceivedMs)}</dd>
       </dl>
