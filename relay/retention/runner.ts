@@ -115,6 +115,7 @@ export class Runner {
       `purge ${id}, ${cause} by ${who}${dryRun ? ', dry run: nothing is taken' : ''}`,
       `job parameters ${JSON.stringify(parameters)}`,
       ...(rules.length === 0 ? ['there are no rules, so nothing goes'] : rules.map(ruleInWords)),
+      ...(dryRun ? [] : ['what this purge takes cannot be recovered']),
       `looks at records ${number(position)} to ${number(untilSeq - 1)}`,
     );
   }

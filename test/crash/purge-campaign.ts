@@ -82,9 +82,11 @@ export async function purgeCampaign(options: CampaignOptions): Promise<CampaignR
   // The same relay, told that what is owed may go.
   relay = await restarted(relay, folder, config('purge'));
   await sleep(options.settleSeconds * 1_000);
+  const counted = await countedFirst(folder);
+  if (counted.records !== records / 2) problems.push(`a dry run found ${counted.records} records`);
   const measuring = new Measure(load, sink);
   const startedMs = performance.now();
-  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', '{}');
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', confirming(counted));
   onStep(`purge ${id} has begun, with the override; measures until it is killed`);
   const unkilled = options.kills === 0 ? 1 : 0.33;
   await until(folder, id, (run) => run.progress > unkilled || run.ended !== null);
@@ -156,16 +158,19 @@ class Measure {
   }
 }
 
+/** At moments of chance, spread over what is left of the purge. */
 async function killWhilePurging(
   relay: RelayProcess,
   id: number,
   { kills, folder, onStep }: CampaignOptions,
 ): Promise<number> {
+  const begun = (await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`)).progress;
+  const moments = Array.from({ length: kills }, () => begun + Math.random() * (1 - begun)).toSorted((a, b) => a - b);
   let done = 0;
-  while (done < kills) {
-    await sleep(100 + Math.random() * 900);
-    const { ended, progress } = await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`);
+  for (const moment of moments) {
+    const { ended, progress } = await until(folder, id, (run) => run.progress >= moment || run.ended !== null);
     if (ended !== null) break;
+    await sleep(Math.random() * 200);
     await relay.kill();
     done++;
     onStep(`killed at ${(progress * 100).toFixed(0)} %`);
@@ -220,8 +225,19 @@ function judge(directory: string, records: number, acknowledged: number, run: Ru
   return problems.slice(0, 20);
 }
 
+/** A dry run, to its end. */
+async function countedFirst(folder: string): Promise<RunView> {
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/dry-run', '{}');
+  return until(folder, id, ({ ended }) => ended !== null);
+}
+
+function confirming({ confirm }: RunView): string {
+  return JSON.stringify({ confirm });
+}
+
 async function purgeToEnd(folder: string): Promise<RunView> {
-  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', '{}');
+  const counted = await countedFirst(folder);
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', confirming(counted));
   return until(folder, id, ({ ended }) => ended !== null);
 }
 
@@ -229,7 +245,7 @@ async function until(folder: string, id: number, enough: (run: RunView) => boole
   for (;;) {
     const run = await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`);
     if (enough(run)) return run;
-    await sleep(100);
+    await sleep(50);
   }
 }
 
