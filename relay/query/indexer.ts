@@ -48,12 +48,13 @@ export class Indexer {
     try {
       if (this.#pass === undefined && !this.#hasRoom()) return false;
       const pass = (this.#pass ??= this.#begin());
-      while (this.#clock.monotonicMs() < untilMs) {
+      // However little time there is, each step gets further.
+      do {
         if (pass.work()) continue;
         this.#throughSeq = pass.throughSeq;
         this.close();
         return false;
-      }
+      } while (this.#clock.monotonicMs() < untilMs);
     } catch (error) {
       this.close();
       SketchIndex.discardIfDamaged(this.#options.directory, error);
