@@ -240,6 +240,7 @@ const CONFLICTS: readonly ErrorCode[] = [
   'REPLAY_BUSY',
   'PURGE_RUNNING',
   'PURGE_REFUSED',
+  'PURGE_UNCONFIRMED',
 ];
 
 function statusOf(error: unknown): number {

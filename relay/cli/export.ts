@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { Archive } from '../journal/archive.ts';
 import { RelayError } from '../errors.ts';
 import { type CommandContext, configOption, defineCommand } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { Progress } from './progress.ts';
 import { firstPlace, selectionOf, selectionOptions, selectRecords } from './selection.ts';
 
@@ -29,9 +29,9 @@ export const exportCommand = defineCommand({
     },
   },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     const selection = selectionOf(options, context.clock.nowMs());
-    using archive = new Archive(config.data_dir);
+    using archive = new Archive(folder);
     using sink = openSink(options.output, context);
     let records = 0;
     let damaged = 0;

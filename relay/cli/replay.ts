@@ -38,7 +38,7 @@ export const replayCommand = defineCommand({
     },
   },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
+    const config = await commandConfig(options.config, context);
     const endpoint = endpointOf(config, options.endpoint);
     const selection = selectionOf(options, context.clock.nowMs());
     const rate = wholeNumber('records-per-s', options['records-per-s'], {

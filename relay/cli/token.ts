@@ -4,7 +4,7 @@ import { suggest } from '../config/suggest.ts';
 import { RelayError } from '../errors.ts';
 import { parseSpan } from '../query/time-text.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { table } from './terminal.ts';
 
 export const tokenCommand = defineCommand({
@@ -54,8 +54,8 @@ export const tokenCommand = defineCommand({
       asJson: options.json === true,
       context,
     };
-    const file = (): TokenFile =>
-      new TokenFile(join(commandConfig(options.config, context).data_dir, 'tokens.json'), context);
+    const file = async (): Promise<TokenFile> =>
+      new TokenFile(join(await dataFolder(options.config, context), 'tokens.json'), context);
     switch (action) {
       case 'add':
         return add(file, task);
@@ -82,14 +82,14 @@ interface Task {
   readonly context: CommandContext;
 }
 
-function add(file: () => TokenFile, { name, role, kind, asJson, context }: Task): ExitCode {
+async function add(file: () => Promise<TokenFile>, { name, role, kind, asJson, context }: Task): Promise<ExitCode> {
   if (name === undefined) throw usage('add needs a name');
   if (role === undefined) throw usage(`add needs --role ${roles.join('|')}`);
   if (!isRole(role)) {
     const meant = suggest(role, roles);
     throw usage(`knows no role ${JSON.stringify(role)}${meant === undefined ? '' : ` — did you mean "${meant}"?`}`);
   }
-  const { entry, token } = file().add(name, role, kind);
+  const { entry, token } = (await file()).add(name, role, kind);
   if (asJson) {
     context.stdout.write(`${JSON.stringify({ id: entry.id, name, role, token })}\n`);
   } else {
@@ -99,9 +99,9 @@ function add(file: () => TokenFile, { name, role, kind, asJson, context }: Task)
   return 0;
 }
 
-function list(file: () => TokenFile, { name, asJson, context }: Task): ExitCode {
+async function list(file: () => Promise<TokenFile>, { name, asJson, context }: Task): Promise<ExitCode> {
   if (name !== undefined) throw usage('list takes no name');
-  const entries = file().list();
+  const entries = (await file()).list();
   if (asJson) {
     const shown = entries.map(({ id, name, role, kind, created_at }) => ({ id, name, role, kind, created_at }));
     context.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
@@ -114,12 +114,15 @@ function list(file: () => TokenFile, { name, asJson, context }: Task): ExitCode 
   return 0;
 }
 
-function rotate(file: () => TokenFile, { name, overlap = '1d', asJson, context }: Task): ExitCode {
+async function rotate(
+  file: () => Promise<TokenFile>,
+  { name, overlap = '1d', asJson, context }: Task,
+): Promise<ExitCode> {
   if (name === undefined) throw usage('rotate needs a name');
   const overlapMs = parseSpan(overlap);
   if (overlapMs === undefined || overlapMs > OVERLAP_MS_MAX)
     throw usage(`takes for --overlap a time such as 15m, 24h or 7d, 30d at most, not ${JSON.stringify(overlap)}`);
-  const made = file().rotate(name, overlapMs);
+  const made = (await file()).rotate(name, overlapMs);
   if (made === undefined) {
     context.stderr.write(`There is no token ${JSON.stringify(name)}.\n`);
     return 1;
@@ -140,9 +143,9 @@ function rotate(file: () => TokenFile, { name, overlap = '1d', asJson, context }
   return 0;
 }
 
-function remove(file: () => TokenFile, { name, context }: Task): ExitCode {
+async function remove(file: () => Promise<TokenFile>, { name, context }: Task): Promise<ExitCode> {
   if (name === undefined) throw usage('remove needs a name');
-  if (file().remove(name)) return 0;
+  if ((await file()).remove(name)) return 0;
   context.stderr.write(`There is no token ${JSON.stringify(name)}.\n`);
   return 1;
 }

@@ -3,7 +3,7 @@ import { Archive } from '../journal/archive.ts';
 import type { JobVerdict, StoredJob } from '../journal/runs.ts';
 import { jobsOf, listRuns } from '../query/transcript/views.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption, wholeNumber } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { Progress } from './progress.ts';
 import { printable } from './terminal.ts';
 import { printJob } from './transcript/print-job.ts';
@@ -67,8 +67,7 @@ export const transcriptCommand = defineCommand({
   ],
   options,
   async run({ options: given }, context) {
-    const config = commandConfig(given.config, context);
-    using archive = new Archive(config.data_dir);
+    using archive = new Archive(await dataFolder(given.config, context));
     if (given.run === undefined && given.list !== true)
       throw new RelayError('USAGE', 'say which run by --run ID, or see what there is by --list');
     return given.list === true ? await list(archive, given, context) : await print(archive, given, context);

@@ -129,6 +129,6 @@ test.each([[['nowhere']], [['--count', 'line']]])(
   async (words) => {
     cli.beSlow();
     expect(await run('search', ...words)).toBe(0);
-    expect(cli.stderr).toMatch(/\r[█░]{24} +\d+ % {2}\d+ found\u001b\[K\r\u001b\[K/);
+    expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % {2}\d+ found⌫\r⌫/);
   },
 );

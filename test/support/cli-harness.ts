@@ -22,7 +22,7 @@ export class CliHarness {
       onReload: () => () => {},
       clock: systemClock,
       random: systemRandom,
-      registry: fakeRegistry,
+      components: async () => fakeRegistry,
       version: '1.2.3',
     };
   }

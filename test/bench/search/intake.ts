@@ -120,7 +120,7 @@ class Stage implements AsyncDisposable {
   search(count: number, query: string): AbortController {
     const ending = new AbortController();
     const parameters = new URLSearchParams({ q: query, format: 'ndjson', time_limit_ms: '60000' });
-    const url = `http://127.0.0.1:${this.ports.admin}/api/v1/search?${parameters}`;
+    const url = `http://127.0.0.1:${this.ports.admin}/api/v1/search?${parameters.toString()}`;
     const headers = { authorization: `Bearer ${this.token}` };
     const again = async (): Promise<void> => {
       while (!ending.signal.aborted) {
