@@ -171,3 +171,9 @@ test.each([
   expect(await run(...words)).toBe(2);
   expect(cli.stderr).toContain(reason);
 });
+
+test('a log that takes long shows on a terminal how far it is, unless it scrolls by there itself', async () => {
+  cli.beSlow();
+  await cli.run([transcriptCommand], 'transcript', '--run', '4711');
+  expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % .*lint⌫/);
+});
