@@ -11,7 +11,7 @@ import { folderOf } from './worker-file.ts';
 import type { WorkerEvent } from './worker-log.ts';
 
 /** A line that may be of several steps waits so many times longer for its copy. */
-const LATE_FACTOR = 5;
+export const LATE_FACTOR = 5;
 
 /** The assembly of one job: from lines of its pages in any order to lines of its job page in order, each with its step. */
 export class Job {

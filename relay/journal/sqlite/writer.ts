@@ -20,6 +20,8 @@ import { Store } from './store.ts';
 
 /** Steps of making room for one group of batches, before it is refused: 32 batches each. */
 const ROOM_STEPS_MAX = 64;
+/** By so much what is urgent may pass the limits: all that may be on its way to the journal, and what is made of it. */
+const URGENT_BYTES = 32 * 1_048_576;
 const SWEEP_INTERVAL_MS = 60_000;
 /** Retention's calls that need not be on the disk before they are answered. */
 const UNSYNCED: readonly (keyof PurgeDeskCalls)[] = ['apply', 'giveBack', 'note'];
@@ -114,10 +116,13 @@ export class Writer implements WriterCalls {
     this.#reclaimer.limits = limits;
   }
 
-  /** Commits a group: all of it or nothing. The answer goes out by `post`. */
-  append(batches: readonly HeldBatch[]): void {
+  /** Commits a group: all of it or nothing. The answer goes out by `post`. An urgent one may pass the limits by `URGENT_BYTES`. */
+  append(batches: readonly HeldBatch[], urgent = false): void {
     try {
-      this.#makeRoom(batches.reduce((sum, batch) => sum + batch.bytes, 0));
+      this.#makeRoom(
+        batches.reduce((sum, batch) => sum + batch.bytes, 0),
+        urgent ? URGENT_BYTES : 0,
+      );
       this.#transaction(() => {
         this.#store.append(batches);
         this.#applyProgress();
@@ -400,7 +405,7 @@ export class Writer implements WriterCalls {
     return true;
   }
 
-  #makeRoom(bytes: number): void {
+  #makeRoom(bytes: number, excessMax: number): void {
     let shortage = this.#reclaimer.shortage(bytes);
     if (shortage !== undefined) {
       // What endpoints have taken meanwhile may go; and the write-ahead log counts too, folding it in costs nobody a record.
@@ -408,7 +413,7 @@ export class Writer implements WriterCalls {
       shortage = this.#reclaimer.shortageAfterCheckpoint(bytes);
     }
     for (let step = 0; shortage !== undefined && step < ROOM_STEPS_MAX; step++) {
-      const reclaimed = this.#transaction(() => this.#reclaimer.makeRoom());
+      const reclaimed = this.#transaction(() => this.#reclaimer.removeTransient() ?? this.#reclaimer.makeRoom());
       if (reclaimed === undefined) break;
       this.#post({ kind: 'reclaimed', ...reclaimed });
       shortage = this.#reclaimer.shortageAfterCheckpoint(bytes);
@@ -418,6 +423,7 @@ export class Writer implements WriterCalls {
       this.#full = full;
       this.#post({ kind: 'full', full, reason: shortage ?? '' });
     }
-    if (shortage !== undefined) throw new RelayError('JOURNAL_FULL', shortage);
+    if (shortage !== undefined && this.#reclaimer.shortage(bytes, excessMax) !== undefined)
+      throw new RelayError('JOURNAL_FULL', shortage);
   }
 }
