@@ -73,7 +73,7 @@ function show(status: RelayStatus, { stdout, clock }: CommandContext): void {
   const limit = journal.max_bytes === 0 ? 'no limit' : `of ${bytes(journal.max_bytes)}`;
   stdout.write(
     `\njournal: ${count(journal.records)} records in ${count(journal.batches)} batches, ${bytes(journal.fileBytes)} ${limit}, ` +
-      `${bytes(journal.freeBytes)} free on the disk\n`,
+      `${bytes(journal.searchIndexBytes)} of search index, ${bytes(journal.freeBytes)} free on the disk\n`,
   );
   const masked = status.redact.filter(({ places }) => places > 0).map(({ rule, places }) => [rule, places] as const);
   if (masked.length > 0) stdout.write(`masked: ${tally(Object.fromEntries(masked))}\n`);

@@ -129,6 +129,10 @@ const journalOptions = z
       .max(19)
       .default(1)
       .describe('Compression of batches by zstd: 1 is fast, 19 small.'),
+    search_index_max_bytes: sizeOption({ bytesMin: 1024 ** 2, fallback: '1GiB' }).describe(
+      'The most that the index of searches may take on the disk, beside `max_bytes`. At this limit the oldest records leave the index: ' +
+        'searches among them take longer, and find the same.',
+    ),
     receipts_window_ms: z
       .int()
       .min(0)

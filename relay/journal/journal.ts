@@ -181,6 +181,8 @@ export interface JournalStats {
   readonly recordBytes: number;
   /** On the disk, write-ahead log included. */
   readonly fileBytes: number;
+  /** Of the index of searches on the disk, which `fileBytes` leaves out. */
+  readonly searchIndexBytes: number;
   readonly freeBytes: number;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;

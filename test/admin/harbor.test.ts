@@ -440,10 +440,10 @@ describe('what Harbor’s own tests do', () => {
   });
 
   test('4 and 5: a real run ends, and its log has Harbor’s words', async () => {
-    const id = idOf(
-      await post(purge('Manual', { audit_retention_hour: 1, include_event_types: types, dry_run: false })),
-    );
+    const begun = await post(purge('Manual', { audit_retention_hour: 1, include_event_types: types, dry_run: false }));
+    const id = idOf(begun);
 
+    expect(begun.headers['warning']).toBe('299 spillway "What this purge takes cannot be recovered."');
     expect(await ended(id)).toBe('Success');
     const log = await ask({ path: `/system/purgeaudit/${id}/log` });
     expect(log.headers['content-type']).toMatch(/^text\/plain/);

@@ -78,6 +78,11 @@ export class Sketches {
     return this.#keys.all(fromSeq, toSeq) as Omit<StoredSketch, 'bits'>[];
   }
 
+  oldestBefore(seq: number, limit: number): number[] {
+    const query = 'SELECT first_seq FROM sketch INDEXED BY sketch_key WHERE first_seq < ? ORDER BY first_seq LIMIT ?';
+    return this.#database.prepare(query).pluck().all(seq, limit) as number[];
+  }
+
   /** Writes some and removes others, as one change. */
   change(put: readonly StoredSketch[], remove: readonly number[]): void {
     const insert = this.#database.prepare('INSERT OR REPLACE INTO sketch (first_seq, hash, bits) VALUES (?, ?, ?)');
