@@ -114,7 +114,10 @@ async function list(file: () => Promise<TokenFile>, { name, asJson, context }: T
   return 0;
 }
 
-async function rotate(file: () => Promise<TokenFile>, { name, overlap = '1d', asJson, context }: Task): Promise<ExitCode> {
+async function rotate(
+  file: () => Promise<TokenFile>,
+  { name, overlap = '1d', asJson, context }: Task,
+): Promise<ExitCode> {
   if (name === undefined) throw usage('rotate needs a name');
   const overlapMs = parseSpan(overlap);
   if (overlapMs === undefined || overlapMs > OVERLAP_MS_MAX)

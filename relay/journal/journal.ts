@@ -112,6 +112,8 @@ export interface JournalLimits {
   /** Free space on the disk below which the journal takes no more, in bytes. */
   readonly freeBytesMin: number;
   readonly whenFull: 'block' | 'drop_oldest';
+  /** How long a job is listed after the last of its lines went, in milliseconds. Left out: 30 days. */
+  readonly goneJobsMs?: number;
 }
 
 export interface Cursor extends CursorCounts {
