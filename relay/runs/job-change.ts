@@ -91,10 +91,11 @@ function rowOf(job: Job, jobRecord: string, seqs: JobSeqs): JobRow {
   };
 }
 
-/** For each page the lines that have had their turn and wait for something else: after a restart they are had again. */
+/** For each page the lines that have had their turn and wait for something else: after a restart they are had again, but for the oldest. */
 function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> {
   const unsettled = new Map<PageOrder, { from: number; lines: number }>();
-  const note = (page: PageOrder, { offset }: OrderedLine): void => {
+  const note = (page: PageOrder, { offset, pin }: OrderedLine): void => {
+    if (pin?.left === true) return;
     const known = unsettled.get(page);
     unsettled.set(page, { from: Math.min(known?.from ?? offset, offset), lines: (known?.lines ?? 0) + 1 });
   };
