@@ -5,6 +5,7 @@ const threads = {
   'writer-worker': 'relay/journal/sqlite/writer-worker.ts',
   'reader-worker': 'relay/journal/sqlite/reader-worker.ts',
   'purger-worker': 'relay/journal/sqlite/purger-worker.ts',
+  'datagram-worker': 'relay/inputs/syslog/datagram-worker.ts',
   'query-worker': 'relay/query/query-worker.ts',
 };
 
