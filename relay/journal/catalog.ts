@@ -2,6 +2,7 @@ import { describeError, RelayError } from '../errors.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './sqlite/batch-row.ts';
 import { isDamage, openForReading, type Sqlite, type Statement } from './sqlite/database.ts';
 import { MIGRATIONS } from './sqlite/migrations.ts';
+import { ENTERED_TO_SQL } from './sqlite/stream-index.ts';
 import { readHead } from './sqlite/head.ts';
 import { Unpacker } from './sqlite/unpacker.ts';
 import { Sketches, SKETCH_HASH_BYTES } from './sqlite/sketches.ts';
@@ -108,10 +109,16 @@ export class Catalog implements Disposable {
     this.#newest = this.#database
       .prepare('SELECT first_seq FROM batch INDEXED BY batch_search ORDER BY first_seq DESC LIMIT 1 OFFSET ?')
       .pluck();
+    // Large batches come into the index of streams together with others.
     this.#ofStream = this.#database
-      .prepare('SELECT first_seq FROM batch_stream WHERE stream_id = (SELECT id FROM stream WHERE name = ?)')
+      .prepare(
+        `SELECT first_seq FROM batch_stream WHERE stream_id = (SELECT id FROM stream WHERE name = @stream)
+         UNION
+         SELECT first_seq FROM batch NOT INDEXED
+         WHERE first_seq >= ${ENTERED_TO_SQL} AND hash_of = 'payload' AND instr(streams, @quoted) > 0`,
+      )
       .pluck();
-    // Small batches come into the index of streams only when they are merged.
+    // Small batches come into it only when they are merged.
     this.#unindexed = this.#database
       .prepare("SELECT first_seq FROM batch INDEXED BY batch_small WHERE hash_of = 'lines' AND members IS NULL")
       .pluck();
@@ -184,7 +191,8 @@ export class Catalog implements Disposable {
    */
   firstSeqsOf(streams: readonly string[]): ReadonlySet<number> {
     const found = new Set<number>();
-    for (const name of streams) for (const seq of this.#ofStream.all(name) as number[]) found.add(seq);
+    for (const stream of streams)
+      for (const seq of this.#ofStream.all({ stream, quoted: JSON.stringify(stream) }) as number[]) found.add(seq);
     for (const seq of this.#unindexed.all() as number[]) found.add(seq);
     return found;
   }
