@@ -1,9 +1,10 @@
 import type { Reading } from '../telemetry/history.ts';
+import { cursorsOf } from './backlog.ts';
 import type { Relay } from './relay.ts';
 
 /** What the console draws over time: `intake/NAME`, `delivered/NAME`, `backlog/NAME` and the journal's sizes. */
 export async function readingsOf(relay: Relay): Promise<Reading[]> {
-  const [stats, cursors] = await Promise.all([relay.journal.stats(), relay.journal.cursors()]);
+  const [stats, cursors] = await Promise.all([relay.journal.stats(), cursorsOf(relay)]);
   const readings: Reading[] = [
     { name: 'journal/file_bytes', value: stats.fileBytes, grows: false },
     { name: 'journal/free_bytes', value: stats.freeBytes, grows: false },
