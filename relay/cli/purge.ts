@@ -135,7 +135,7 @@ async function agreed(
 /** The run at its end; undefined where whoever waits has seen enough. */
 async function followed(task: Task, begun: RunView): Promise<RunView | undefined> {
   const { context } = task;
-  const progress = new Progress(context, 'records', 1_000);
+  const progress = new Progress(context, undefined, 1_000);
   const held = keepAlive();
   try {
     const run = await lastOf(task, begun, progress);

@@ -112,12 +112,12 @@ async function stepThrough<Step extends SearchStep | CountStep>(
   run: { step(budgetMs: number): Step },
   take: (step: Step) => Promise<void>,
 ): Promise<Step | undefined> {
-  const progress = new Progress(context, '%', 100);
+  const progress = new Progress(context, undefined, 100);
   while (!context.signal.aborted) {
     const step = run.step(STEP_MS);
     if ('found' in step && step.found.length > 0) progress.end();
     await take(step);
-    progress.at(Math.floor(step.progress.part * 100), `${count(step.progress.found)} found`);
+    progress.at(step.progress.part * 100, `${count(step.progress.found)} found`);
     if (step.ending !== undefined) {
       progress.end();
       return step;

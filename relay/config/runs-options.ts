@@ -14,9 +14,10 @@ export const runsOptions = z
           'as they come.',
       ),
     attribution_wait_ms: waitOption(2_000).describe(
-      'How long a line waits for its step to become known. Then it is told by its time.',
+      'How long a line waits for its copy in a step’s page. Then its step is told by its time, or waited for as long as `order_wait_ms` ' +
+        'where that is not sure.',
     ),
-    identity_wait_ms: waitOption(10_000).describe(
+    identity_wait_ms: waitOption(30_000).describe(
       'How long the lines of a job wait for the Worker log that says whose it is. Then they go out as `unmapped`.',
     ),
     order_wait_ms: waitOption(30_000).describe(

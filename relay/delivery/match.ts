@@ -64,8 +64,8 @@ export function compileMatch(
 
 /** True where none of the internal datasets is for an endpoint with such a `match`. */
 export function isInternalFor(options: MatchOptions | undefined, forwardWorkerLog: boolean): boolean {
-  const { batch } = compileMatch(options, internalDatasets(forwardWorkerLog));
-  return INTERNAL_DATASETS.every((name) => batch({ [name]: 1 }) === 'none');
+  const matcher = compileMatch(options, internalDatasets(forwardWorkerLog));
+  return INTERNAL_DATASETS.every((name) => matcher.batch({ [name]: 1 }) === 'none');
 }
 
 /** The datasets that an endpoint must name to get them. */

@@ -71,6 +71,8 @@ export interface Journal {
   runCheckpoints(): Promise<RunCheckpoints>;
 
   stats(): Promise<JournalStats>;
+  /** What of the disk it takes, and what is left. Asked of the system alone: whoever looks often disturbs neither writer nor reader. */
+  room(): Promise<JournalRoom>;
   /** Changes what the operator may change while it runs. */
   configure(limits: JournalLimits): void;
   /** Waits for what was appended and advanced, then closes. */
@@ -176,18 +178,21 @@ export interface DeadLetter {
   readonly line: string;
 }
 
-export interface JournalStats {
+export interface JournalRoom {
+  /** On the disk, write-ahead log included. */
+  readonly fileBytes: number;
+  readonly freeBytes: number;
+}
+
+export interface JournalStats extends JournalRoom {
   readonly firstSeq: number;
   readonly nextSeq: number;
   readonly batches: number;
   readonly records: number;
   /** Uncompressed. */
   readonly recordBytes: number;
-  /** On the disk, write-ahead log included. */
-  readonly fileBytes: number;
   /** Of the index of searches on the disk, which `fileBytes` leaves out. */
   readonly searchIndexBytes: number;
-  readonly freeBytes: number;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;
   /** Records that purges took. */

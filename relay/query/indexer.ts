@@ -48,18 +48,19 @@ export class Indexer {
     try {
       if (this.#pass === undefined && !this.#hasRoom()) return false;
       const pass = (this.#pass ??= this.#begin());
-      while (this.#clock.monotonicMs() < untilMs) {
-        if (pass.work()) continue;
-        this.#throughSeq = pass.throughSeq;
-        this.close();
-        return false;
-      }
+      let more = true;
+      // However little time there is, each step gets further.
+      do more = pass.work();
+      while (more && this.#clock.monotonicMs() < untilMs);
+      if (more) return true;
+      this.#throughSeq = pass.throughSeq;
+      this.close();
+      return false;
     } catch (error) {
       this.close();
       SketchIndex.discardIfDamaged(this.#options.directory, error);
       throw error;
     }
-    return true;
   }
 
   /** Ends the pass under way, if there is one. */

@@ -1,6 +1,7 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
+import { placePage } from './attribution.ts';
 import { inferJobRecord, strangersIn } from './infer.ts';
-import { LATE_FACTOR, type Job } from './job.ts';
+import type { Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
 import { restoreJob } from './job-change.ts';
@@ -52,7 +53,7 @@ const WORKER_FILES_MAX = 5_000;
 
 /** After this time no line waits any more because of what is usual: neither for its step, nor its run, nor for those before it. */
 function longWaitMs({ attributionWaitMs, identityWaitMs, orderWaitMs }: Patience): number {
-  return 2 * Math.max(LATE_FACTOR * attributionWaitMs, identityWaitMs, orderWaitMs);
+  return 2 * Math.max(attributionWaitMs, identityWaitMs, orderWaitMs);
 }
 
 /**
@@ -91,7 +92,7 @@ export class Assembler {
     this.#events = events;
     const { pageBytes } = options;
     this.#strays = new StrayPages(pageBytes);
-    const claim = (job: Job, line: OrderedLine): StepStream | undefined => this.#claim(job, line);
+    const claim: JobOptions['claim'] = (job, lines) => this.#claim(job, lines);
     this.#jobOptions = { pageBytes, claim, emit: (line) => void this.#lines.push(line) };
     this.#book = new JobBook(this.#jobOptions);
   }
@@ -295,8 +296,8 @@ export class Assembler {
     }
   }
 
-  #claim(job: Job, line: OrderedLine): StepStream | undefined {
-    const stream = this.#strays.claim(job.timeline, job.runner.source, line);
+  #claim(job: Job, lines: readonly OrderedLine[]): StepStream | undefined {
+    const stream = this.#strays.claim(job, lines);
     if (stream === undefined) return undefined;
     job.adopt(stream);
     this.#book.bind(stream.pages.record, job);
@@ -311,7 +312,7 @@ export class Assembler {
     const { record } = stream.pages;
     const second = stream.firstTicks === undefined ? undefined : secondOf(stream.firstTicks);
     const candidates = this.#book.candidates({ timeline, record, path }, runner, second);
-    const job = candidates.find((one) => second !== undefined && one.steps.ofRecord(record, second, 0) !== undefined);
+    const job = candidates.find((one) => placePage(one, stream) !== undefined);
     if (job !== undefined) {
       job.adopt(stream);
       this.#book.bind(record, job);
@@ -345,7 +346,7 @@ export class Assembler {
 
   #finish(job: Job, nowMs: number): void {
     if (job.jobRecord === undefined) this.#infer(job, true);
-    job.advance(nowMs, this.#options, true);
+    job.advance(nowMs, this.#options, 'over');
     job.fill();
     job.state = 'finished';
     job.verdict = verdictOf(job);

@@ -268,3 +268,12 @@ test('where there is no journal, commands say so', async () => {
     expect(there.stderr).toContain('there is no journal in');
   }
 });
+
+test.each([['export', '--output', 'slow.ndjson'], ['replay', '--endpoint', 'e'], ['doctor']])(
+  '%s shows on a terminal how far it is, and wipes that away',
+  async (...words) => {
+    cli.beSlow();
+    await run(...words);
+    expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % .*⌫\r⌫/);
+  },
+);

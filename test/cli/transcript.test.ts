@@ -174,6 +174,12 @@ test.each([
   expect(cli.stderr).toContain(reason);
 });
 
+test('a log that takes long shows on a terminal how far it is, unless it scrolls by there itself', async () => {
+  cli.beSlow();
+  await cli.run([transcriptCommand], 'transcript', '--run', '4711');
+  expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % .*lint⌫/);
+});
+
 test('a job whose lines have gone says what took them', async () => {
   const gone = jobRow({ timeline: guid(5), runId: '99', firstSeq: 1_000, lastSeq: 1_001 });
   bench.append(heldBatch(bench.nextSeq, ['a'], { changes: [runChanges({ job: gone })] }));

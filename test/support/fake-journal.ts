@@ -3,6 +3,7 @@ import type {
   Cursor,
   DeadLetter,
   Journal,
+  JournalRoom,
   JournalStats,
   Progress,
   RefusedRecord,
@@ -252,6 +253,10 @@ export class FakeJournal implements Journal {
 
   async runCheckpoints(): Promise<RunCheckpoints> {
     return { jobs: [], workerLogs: [] };
+  }
+
+  room(): Promise<JournalRoom> {
+    return Promise.reject(new Error('no test asks for it'));
   }
 
   stats(): Promise<JournalStats> {

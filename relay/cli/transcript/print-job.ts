@@ -15,12 +15,13 @@ export interface PrintOptions {
   readonly unfold: boolean;
 }
 
-/** Prints a job's lines. Returns what is wrong with what was printed; empty where all of it is there. */
+/** Prints a job's lines and tells how many of them it has printed. Returns what is wrong with what was printed; empty where all of it is there. */
 export async function printJob(
   archive: Archive,
   job: StoredJob,
   options: PrintOptions,
   { stdout, signal, environment }: Pick<CommandContext, 'stdout' | 'signal' | 'environment'>,
+  onLines: (lines: number) => void,
 ): Promise<string[]> {
   const problems: string[] = [];
   const source = {
@@ -34,6 +35,7 @@ export async function printJob(
     lines += some.filter(({ part }) => part === 1).length;
     const out = render.lines(some);
     if (out.length > 0 && !stdout.write(out)) await stdout.drained();
+    onLines(lines);
   }
   const rest = render.end();
   if (rest !== '') stdout.write(rest);

@@ -9,6 +9,7 @@ import {
   type JournalEvents,
   type JournalIdentity,
   type JournalLimits,
+  type JournalRoom,
   type JournalStats,
   type Progress,
   type PurgeableJournal,
@@ -25,6 +26,7 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
+import { diskRoom } from './disk-room.ts';
 import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
@@ -229,6 +231,10 @@ export class SqliteJournal implements PurgeableJournal {
 
   stats(): Promise<JournalStats> {
     return this.#ask((reader) => reader.call('stats'));
+  }
+
+  room(): Promise<JournalRoom> {
+    return diskRoom(this.#directory);
   }
 
   configure(limits: JournalLimits): void {

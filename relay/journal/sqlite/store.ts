@@ -210,7 +210,7 @@ export class Store {
 
   /** To be called where names of streams were removed. */
   forgetStreamIds(): void {
-    this.#streams.forgetIds();
+    this.#streams.forgetNames();
   }
 
   /** What only memory knows of the journal's end: to be kept before a transaction, and given to `restore` where it fails. */

@@ -88,8 +88,8 @@ export class StreamIndex {
     this.#batches = this.#large;
   }
 
-  /** To be called where names were removed. */
-  forgetIds(): void {
+  /** To be called where names were removed from the table. */
+  forgetNames(): void {
     this.#ids.clear();
   }
 

@@ -2,6 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { RelayError, describeError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
+import { giveBackMemory, SETTLED_MS } from '../../io/memory.ts';
 import { systemRandom } from '../../io/random.ts';
 import type { FromWriter, HeldBatch, ToWriter, WireBatch, WriterOptions } from './messages.ts';
 import { Writer } from './writer.ts';
@@ -31,6 +32,7 @@ try {
   const writer = new Writer(workerData as WriterOptions, { clock: systemClock, random: systemRandom }, post);
   port.on('message', (message: ToWriter) => run(writer, message));
   post({ kind: 'ready', ready: writer.ready });
+  systemClock.after(SETTLED_MS, giveBackMemory);
 } catch (error) {
   const code = error instanceof RelayError ? error.code : 'JOURNAL_UNUSABLE';
   post({ kind: 'failed', error: { code, message: describeError(error) } });
