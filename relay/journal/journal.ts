@@ -127,6 +127,8 @@ export interface Cursor extends CursorCounts {
   readonly backlogRecords: number;
   /** Bytes of the batches waiting, uncompressed. */
   readonly backlogBytes: number;
+  /** Of these, lines of runners as they came, which go to no endpoint that does not name them. Left out where there is none. */
+  readonly internal?: { readonly records: number; readonly bytes: number };
   /** When the oldest waiting record was received; undefined where none waits. */
   readonly oldestReceivedMs: number | undefined;
 }

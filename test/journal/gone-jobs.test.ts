@@ -69,6 +69,11 @@ test('a job whose lines were purged says so for a time, with the purge; then its
   using looking = new Looking();
   looking.add(1, {}, ['somebody else’s']);
   looking.add(2);
+  // Streams come into the index some batches later.
+  for (let n = 0; n < 64; n++) {
+    const seq = looking.bench.nextSeq;
+    looking.bench.append(heldBatch(seq, ['y'.repeat(70_000), ''], { streams: ['host:a'] }));
+  }
   await looking.pass();
   expect(looking.gone).toEqual({ 1: undefined, 2: undefined });
 
@@ -89,6 +94,7 @@ test('a job whose lines were purged says so for a time, with the purge; then its
   expect([looking.rows('job'), looking.rows('step'), looking.rows('page')]).toEqual([0, 0, 0]);
   // The index still tells of the batch that was rewritten, but for nothing of the one that went.
   expect(looking.database.prepare('SELECT name FROM stream ORDER BY 1').pluck().all()).toEqual([
+    'host:a',
     jobStream({ timeline: guid(1) }),
     runStream('corp/web', '1'),
   ]);
