@@ -17,8 +17,10 @@ RUN cd node_modules/better-sqlite3 \
   && test -f "prebuilds/$keep" \
   && rm -rf deps src \
   && find /app/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' \) -delete
-# What Node makes of the program at its first start is kept for every other one, which may not write there.
-RUN node dist/main.js run --help > /dev/null && chmod -R a+rX dist
+# What Node makes of the program at its first start is kept for every other one, which may not write there: of all commands, of the
+# components, and of what reads a config.
+RUN node dist/main.js --help > /dev/null && { node dist/main.js check --config relay/config/container.yaml > /dev/null || true; } \
+  && chmod -R a+rX dist
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production

@@ -69,6 +69,8 @@ export interface Route {
 /** The longest path that the system takes for a socket (unix(7): 108 bytes with the closing zero). */
 const SOCKET_PATH_BYTES_MAX = 107;
 const BODY_BYTES_MAX = 1_048_576;
+/** Room for the longest query in an address, nine bytes a character. */
+const HEADER_BYTES_MAX = 65_536;
 
 /** The API: on a TCP address, where a token is asked for, and on a socket in the data folder, where the file's mode decides. */
 export class AdminServer {
@@ -89,11 +91,13 @@ export class AdminServer {
       logger: false,
       requestTimeout: 30_000,
       forceCloseConnections: true,
-      ...(tls === undefined ? {} : { https: loadTlsServer(tls) }),
+      ...(tls === undefined
+        ? { http: { maxHeaderSize: HEADER_BYTES_MAX } }
+        : { https: { ...loadTlsServer(tls), maxHeaderSize: HEADER_BYTES_MAX } }),
     });
     this.#app = app;
     this.#socketPath = join(options.dataFolder, CONTROL_SOCKET);
-    this.#control = createServer((request, response) => {
+    this.#control = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
       app.routing(request, response);
     });
     this.#control.on('connection', (socket) => fromControlSocket.add(socket));

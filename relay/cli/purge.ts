@@ -1,10 +1,9 @@
 import type { RunView } from '../admin/api/retention-views.ts';
-import type { Config } from '../config/config.ts';
 import { RelayError } from '../errors.ts';
 import { sleep } from '../io/clock.ts';
 import { keepAlive } from '../io/keep-alive.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { askRelay } from './control.ts';
 import { age, bytes, count } from './figures.ts';
 import { Progress } from './progress.ts';
@@ -38,7 +37,7 @@ export const purgeCommand = defineCommand({
   async run({ options, operands }, context) {
     const [action, id, ...more] = operands;
     if (more.length > 0) throw usage(`takes no ${JSON.stringify(more[0])}`);
-    const task: Task = { config: commandConfig(options.config, context), asJson: options.json === true, context };
+    const task: Task = { folder: await dataFolder(options.config, context), asJson: options.json === true, context };
     switch (action) {
       case undefined:
         if (options['accept-clock'] === true) await ask(task, 'POST', '/api/v1/retention/accept-clock');
@@ -64,16 +63,15 @@ export const purgeCommand = defineCommand({
 });
 
 interface Task {
-  readonly config: Config;
+  readonly folder: string;
   readonly asJson: boolean;
   readonly context: CommandContext;
 }
 
 /** The relay's answer, whose shape our own API gives. Throws where no relay runs. */
-async function ask<Answer>({ config }: Task, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
-  const answer = await askRelay(config, method, path, body);
-  if (answer === undefined)
-    throw new RelayError('ADMIN_UNREACHABLE', `no relay runs on ${config.data_dir}; a purge needs one`);
+async function ask<Answer>({ folder }: Task, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+  const answer = await askRelay(folder, method, path, body);
+  if (answer === undefined) throw new RelayError('ADMIN_UNREACHABLE', `no relay runs on ${folder}; a purge needs one`);
   return answer as Answer;
 }
 
@@ -137,7 +135,7 @@ async function agreed(
 /** The run at its end; undefined where whoever waits has seen enough. */
 async function followed(task: Task, begun: RunView): Promise<RunView | undefined> {
   const { context } = task;
-  const progress = new Progress(context, 'records', 1_000);
+  const progress = new Progress(context, undefined, 1_000);
   const held = keepAlive();
   try {
     const run = await lastOf(task, begun, progress);

@@ -27,7 +27,7 @@ export const relayCommand = defineCommand({
   examples: ['run', 'run --config /etc/spillway/config.yaml'],
   options: { ...configOption },
   async run({ options }, context) {
-    return runRelay(options.config, commandConfig(options.config, context), context);
+    return runRelay(options.config, await commandConfig(options.config, context), context);
   },
 });
 
@@ -52,7 +52,7 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   const { AdminServer } = await import('../admin/server.ts');
   const relay = await starting;
   reload = async () => {
-    const next = commandConfig(file, context);
+    const next = await commandConfig(file, context);
     const reloaded = await relay.reload(next);
     relayLog.level = next.log.level;
     return tellReload(reloaded, log);

@@ -219,6 +219,12 @@ function journalMetrics(metrics: Metrics, relay: Relay): void {
     [],
     one((s) => s.fileBytes),
   );
+  metrics.gauge(
+    'spillway_search_index_bytes',
+    'Bytes of the index of searches, beside the journal’s files.',
+    [],
+    one((s) => s.searchIndexBytes),
+  );
   metrics.gauge('spillway_journal_limit_bytes', 'What the journal may take at most; 0 is no limit.', [], () => [
     { labels: {}, value: relay.config.journal.max_bytes },
   ]);

@@ -35,7 +35,7 @@ afterAll(() => admin[Symbol.asyncDispose]());
 
 beforeEach(() => {
   cli = new CliHarness(admin.relay.folder);
-  Object.assign(cli.context, { registry: admin.relay.memory.registry });
+  Object.assign(cli.context, { components: async () => admin.relay.memory.registry });
 });
 
 const run = (...words: string[]): Promise<number> => cli.run(commands, ...words);

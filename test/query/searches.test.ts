@@ -14,7 +14,13 @@ beforeAll(() => {
   bench = new SearchBench();
   for (let i = 0; i < 40; i++)
     bench.append(Array.from({ length: 50 }, (_, n) => ({ fields: { message: `a${i} b${n}` }, dataset: `d${i % 2}` })));
-  searches = new Searches({ clock: systemClock, directory: bench.directory, freeBytesMin: 0, nextSeq: () => 2_001 });
+  searches = new Searches({
+    clock: systemClock,
+    directory: bench.directory,
+    freeBytesMin: 0,
+    indexBytesMax: 1e9,
+    nextSeq: () => 2_001,
+  });
 });
 
 afterAll(async () => {

@@ -16,6 +16,7 @@ function open(limits: { bytesMax: number; freeBytesMin: number }) {
     recordBytes: 0,
     damagedRecords: 0,
     reclaimedRecords: 0,
+    searchIndexBytes: 0,
     purgedRecords: 0,
     oldestReceivedMs: undefined,
     chainHead: '',

@@ -27,6 +27,7 @@ interface StoredBatch {
 
 interface Appending {
   readonly batch: BuiltBatch;
+  readonly urgent: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -99,9 +100,9 @@ export class FakeJournal implements Journal {
   /** True: `append` answers when `commit` or `refuse` is called only. */
   byHand = false;
 
-  append(batch: BuiltBatch): Promise<void> {
+  append(batch: BuiltBatch, urgent = false): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.appending.push({ batch, resolve, reject });
+    this.appending.push({ batch, urgent, resolve, reject });
     if (!this.byHand) this.commit();
     return promise;
   }

@@ -115,9 +115,9 @@ export class SqliteJournal implements PurgeableJournal {
     return this.#nextSeq;
   }
 
-  append(batch: BuiltBatch): Promise<void> {
+  append(batch: BuiltBatch, urgent = false): Promise<void> {
     if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
-    this.#post({ kind: 'append', progress: this.#takeProgress(), batch: this.#toWire.of(batch) });
+    this.#post({ kind: 'append', progress: this.#takeProgress(), urgent, batch: this.#toWire.of(batch) });
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
   }
 

@@ -11,6 +11,7 @@ import { readHead } from './head.ts';
 import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
 import { RunReader } from './run-tables.ts';
+import { SKETCH_FILE } from './sketches.ts';
 import { StreamPlaces } from './stream-places.ts';
 import { Joining, wireBatch, type ReadRow } from './wire-batch.ts';
 
@@ -178,7 +179,8 @@ export class Reader implements ReaderCalls {
       records: sums.records - Number(absent.get()),
       purgedRecords: Number(gone.get('purge')) + Number(absent.get()),
       recordBytes: sums.lineBytes,
-      fileBytes: this.#size('') + this.#size('-wal'),
+      fileBytes: this.#size(JOURNAL_FILE),
+      searchIndexBytes: this.#size(SKETCH_FILE),
       freeBytes: disk.bavail * disk.bsize,
       damagedRecords: Number(gone.get('damaged')),
       reclaimedRecords: Number(gone.get('quota')),
@@ -232,7 +234,10 @@ export class Reader implements ReaderCalls {
     this.#database.close();
   }
 
-  #size(suffix: string): number {
-    return statSync(join(this.#directory, JOURNAL_FILE + suffix), { throwIfNoEntry: false })?.size ?? 0;
+  /** Of a database and its write-ahead log. */
+  #size(file: string): number {
+    const sizeOf = (name: string): number =>
+      statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0;
+    return sizeOf(file) + sizeOf(`${file}-wal`);
   }
 }

@@ -22,6 +22,7 @@ const post = (message: FromWriter): void => port.postMessage(message);
 const slabs = new Map<number, SharedArrayBuffer>();
 let group: HeldBatch[] = [];
 let groupBytes = 0;
+let groupUrgent = false;
 let settleTimer: Timer | undefined;
 let tidyTimer: Timer | undefined;
 
@@ -54,6 +55,7 @@ function handle(writer: Writer, message: ToWriter): void {
       for (const { endpoint, progress } of message.progress) writer.advance(endpoint, progress);
       group.push(held(message.batch));
       groupBytes += message.batch.bytes;
+      groupUrgent ||= message.urgent;
       if (groupBytes >= GROUP_BYTES_MAX) commit(writer);
       return;
     case 'advance':
@@ -80,10 +82,11 @@ function held(batch: WireBatch): HeldBatch {
 /** Commits the group, except while the last request in it goes on in a batch that is not here yet. */
 function commit(writer: Writer): void {
   if (group.length === 0 || group.at(-1)!.continues) return;
-  const batches = group;
+  const [batches, urgent] = [group, groupUrgent];
   group = [];
   groupBytes = 0;
-  writer.append(batches);
+  groupUrgent = false;
+  writer.append(batches, urgent);
 }
 
 function call(writer: Writer, { id, method, args }: Extract<ToWriter, { kind: 'call' }>): void {
