@@ -6,9 +6,9 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # No script of a dependency runs: the native module brings its binaries along.
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json ./
+COPY vite.config.ts ./
 COPY relay ./relay
-RUN node node_modules/typescript/bin/tsc -p relay && node node_modules/vite/bin/vite.js build --logLevel warn relay/console && find dist -name '*.map' -delete \
+RUN node node_modules/vite/bin/vite.js build --logLevel error && node node_modules/vite/bin/vite.js build --logLevel warn relay/console \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # The native module comes with binaries for other systems and with the sources of SQLite.
 RUN cd node_modules/better-sqlite3 \

@@ -201,6 +201,14 @@ test('nothing outside of the journal knows SQLite', () => {
   expect(offences.filter((file) => !/^relay\/(journal|runtime)\//.test(file))).toEqual(['relay/keeper/positions.ts']);
 });
 
+test('Node’s HTTP is not imported: that would load its `fetch`', () => {
+  const importing = sources.filter((file) =>
+    importsOf(file).some(({ specifier, typeOnly }) => specifier === 'node:http' && !typeOnly),
+  );
+
+  expect(importing).toEqual([]);
+});
+
 test('the codecs and the record are pure: no network, no disk, no threads', () => {
   const world = /^node:(fs|net|dgram|tls|http|https|http2|dns|child_process|worker_threads|cluster)\b/;
   const pure = sources.filter((file) => ['wire', 'record'].includes(folderOf(file)));

@@ -91,7 +91,9 @@ export const drainCommand = defineCommand({
 });
 
 function leftInWords({ left: { files, bytes } }: Measure): string {
-  return bytes === 0 ? 'all is read; waiting until it is sent' : `${bytes} bytes in ${files} file${files === 1 ? '' : 's'} are not read yet`;
+  return bytes === 0
+    ? 'all is read; waiting until it is sent'
+    : `${bytes} bytes in ${files} file${files === 1 ? '' : 's'} are not read yet`;
 }
 
 /** Throws `USAGE`. */

@@ -136,7 +136,7 @@ export class Relay {
     });
     const forecast = new QuotaForecast({
       clock: world.clock,
-      stats: () => journal.stats(),
+      room: () => journal.room(),
       limits: () => limitsOf(relay?.config ?? config),
     });
     const journal = await openJournal(config, events);

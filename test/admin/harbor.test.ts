@@ -131,6 +131,7 @@ describe('the lists', () => {
       expect.objectContaining({ username: 'jane%20doe', operation: 'login', operation_result_known: false }),
     ]);
     expect(answer.headers['x-total-count']).toBe(String(pulls.length + 4));
+    expect(answer.headers['x-total-count-exact']).toBe('true');
     expect(answer.headers['link']).toBe('</api/v2.0/auditlog-exts?page_size=3&page=2>; rel="next"');
   });
 

@@ -99,6 +99,21 @@ test('what waits for its turn can be given up', async () => {
   expect((await all(searches.search(request('b7'), LIMIT))).at(-1)).toMatchObject({ ending: 'complete' });
 });
 
+test('counts of two parts of the journal add up to that of the whole', async () => {
+  const count = async (part: { fromSeq?: number; cursor?: number }): Promise<number> => {
+    let counted = 0;
+    for await (const step of searches.count({ query: 'b7', buckets: 1, facets: [], ...part }, LIMIT))
+      ({ counted } = step);
+    return counted;
+  };
+  const whole = await count({});
+
+  const parts = await Promise.all(
+    [2, 37, 100, 399].map(async (seq) => (await count({ cursor: seq })) + (await count({ fromSeq: seq }))),
+  );
+  expect(parts).toEqual(parts.map(() => whole));
+});
+
 test('a count tells columns and the most frequent values', async () => {
   const steps = [];
   for await (const step of searches.count({ query: 'b7', buckets: 10, facets: ['dataset', 'message'] }, LIMIT))

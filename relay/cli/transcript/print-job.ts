@@ -3,6 +3,7 @@ import { RelayError, describeError } from '../../errors.ts';
 import type { StoredJob } from '../../journal/runs.ts';
 import type { JobLine } from '../../query/transcript/job-line.ts';
 import { pageOrder } from '../../query/transcript/job-lines.ts';
+import { goneText } from '../../query/transcript/views.ts';
 import type { CommandContext } from '../command.ts';
 import { printable } from '../terminal.ts';
 import { FoldedText } from './folded-text.ts';
@@ -38,7 +39,9 @@ export async function printJob(
   }
   const rest = render.end();
   if (rest !== '') stdout.write(rest);
-  if (lines < job.lines) problems.push(`${job.lines - lines} of its lines are not in the journal any more`);
+  const gone = lines === 0 ? goneText(job) : undefined;
+  if (gone !== undefined) problems.push(gone);
+  else if (lines < job.lines) problems.push(`${job.lines - lines} of its lines are not in the journal any more`);
   if (job.verdict === 'gaps') problems.push('some of it never reached the relay; --list says what');
   if (job.verdict === 'cut') problems.push('the job ended without saying so; its last lines may be missing');
   return problems;
