@@ -1,4 +1,4 @@
-import type { JobChange, JobCheckpoint, JobRow, JobWithParts } from '../journal/runs.ts';
+import type { JobChange, JobCheckpoint, JobRow, JobWithParts, PageRow } from '../journal/runs.ts';
 import type { HoleTimes } from './fill.ts';
 import type { StepAnswer } from './attribution.ts';
 import { Job } from './job.ts';
@@ -26,7 +26,9 @@ interface Checkpoint {
   /** When its step pages begin, by their records. */
   readonly pageStarts: Readonly<Record<string, number>>;
   readonly holeTimes: readonly (Omit<HoleTimes, 'after'> & { readonly after: { ticks: number; base64: string } })[];
+  /** Bytes of its pages as the runner counts them, and those pages whose last line's ending was supposed. */
   readonly content: Readonly<Record<string, number>>;
+  readonly supposed: readonly number[];
   /** How the lines of its pages end, as far as that was seen. */
   readonly endings: Readonly<Record<string, Ending>>;
 }
@@ -48,7 +50,7 @@ export function changeOf(job: Job, seqs: JobSeqs): JobChange | undefined {
   );
   const steps = job.message === undefined ? [] : job.steps.rows(true);
   for (const step of job.steps.steps) step.changed = false;
-  return { job: rowOf(job, key.jobRecord, seqs), steps, pages, checkpoint: checkpointOf(job) };
+  return { job: rowOf(job, key.jobRecord, seqs), steps, pages, checkpoint: checkpointOf(job, unsettled) };
 }
 
 function rowOf(job: Job, jobRecord: string, seqs: JobSeqs): JobRow {
@@ -91,12 +93,22 @@ function rowOf(job: Job, jobRecord: string, seqs: JobSeqs): JobRow {
   };
 }
 
+interface Unsettled {
+  readonly from: number;
+  readonly lines: number;
+  readonly content: number;
+}
+
 /** For each page the lines that have had their turn and wait for something else: after a restart they are had again. */
-function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> {
-  const unsettled = new Map<PageOrder, { from: number; lines: number }>();
-  const note = (page: PageOrder, { offset }: OrderedLine): void => {
-    const known = unsettled.get(page);
-    unsettled.set(page, { from: Math.min(known?.from ?? offset, offset), lines: (known?.lines ?? 0) + 1 });
+function unsettledOf(job: Job): Map<PageOrder, Unsettled> {
+  const unsettled = new Map<PageOrder, Unsettled>();
+  const note = (page: PageOrder, line: OrderedLine): void => {
+    const { from, lines, content } = unsettled.get(page) ?? { from: line.offset, lines: 0, content: 0 };
+    unsettled.set(page, {
+      from: Math.min(from, line.offset),
+      lines: lines + 1,
+      content: content + line.content,
+    });
   };
   for (const line of job.queued) note(job.jobPages!.page(line.number, ''), line);
   for (const { pages, lines, retained } of job.stepPages.streams)
@@ -105,8 +117,9 @@ function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> 
   return unsettled;
 }
 
-function checkpointOf(job: Job): string {
+function checkpointOf(job: Job, unsettled: ReadonlyMap<PageOrder, Unsettled>): string {
   const isOver = job.state === 'finished';
+  const pages = [...(job.jobPages?.pages ?? [])];
   const checkpoint: Checkpoint = {
     runner: job.runner,
     mapped: job.message !== undefined,
@@ -129,8 +142,9 @@ function checkpointOf(job: Job): string {
       ...times,
       after: { ticks, base64: text.toString('base64') },
     })),
-    endings: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, ending }) => [number, ending])),
-    content: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, content }) => [number, content])),
+    endings: Object.fromEntries(pages.map(({ number, ending }) => [number, ending])),
+    content: Object.fromEntries(pages.map((page) => [page.number, page.content - (unsettled.get(page)?.content ?? 0)])),
+    supposed: pages.filter((page) => page.supposed && !unsettled.has(page)).map(({ number }) => number),
   };
   return JSON.stringify(checkpoint);
 }
@@ -182,14 +196,19 @@ export function restoreJob(
   job.state = row.state;
   job.verdict = row.verdict;
   job.decide(row.jobRecord);
-  for (const page of pages)
-    job
-      .pagesOf(page.record)
-      .restore(PageOrder.restored(page, saved.content[page.number] ?? page.bytes, saved.endings[page.number]));
+  for (const page of pages) job.pagesOf(page.record).restore(restoredPage(page, row.jobRecord, saved));
   for (const stream of job.stepPages.streams) stream.firstTicks = saved.pageStarts[stream.pages.record];
   if (lastStep?.record !== undefined) job.stepPages.resume(lastStep.record);
   job.changed = false;
   return job;
+}
+
+function restoredPage(page: PageRow, jobRecord: string, { endings, content, supposed }: Checkpoint): PageOrder {
+  const { number, bytes } = page;
+  // A job's pages all end their lines alike.
+  const ending = endings[number] ?? Object.values(endings).at(-1);
+  if (page.record !== jobRecord) return PageOrder.restored(page, bytes, ending);
+  return PageOrder.restored(page, content[number] ?? bytes, ending, supposed.includes(number));
 }
 
 function messageOf({ job }: JobWithParts, steps: JobMessage['steps']): JobMessage {

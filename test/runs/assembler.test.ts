@@ -272,3 +272,31 @@ test('of too many jobs the one silent longest ends; it goes on when more of it c
   const own = assembly.out.filter(({ path, from }) => path === JOB_PAGE && from === 'job');
   expect(own.map(({ text }) => text).join('')).toBe(pages.get(JOB_PAGE));
 });
+
+test('what step pages fill in ends as the job’s lines do, also where the step page has one line alone', () => {
+  const script = [...SCRIPT.slice(0, 2), { ...SCRIPT[2]!, messages: ['only'] }];
+  const windows = pagesOf(script, { newline: '\r\n' });
+  const assembly = new Assembly();
+  const jobPage = tailed(JOB_PAGE, windows.get(JOB_PAGE)!);
+  const others = [...windows].filter(([path]) => path !== JOB_PAGE).flatMap(([path, text]) => tailed(path, text));
+  assembly.send([...worker, ...jobPage.slice(0, -1), ...others]);
+  assembly.wait(90_000);
+
+  const withoutFractions = (text: string): string => text.replaceAll(/\d{4}Z /g, 'Z ');
+  expect(withoutFractions(assembly.page(JOB_PAGE))).toBe(withoutFractions(windows.get(JOB_PAGE)!));
+  expect(assembly.out.at(-1)).toMatchObject({ from: 'step', step: 3 });
+});
+
+test('how a page’s last line ended is found out also after a restart', () => {
+  const windows = pagesOf([{ record: JOB.setUp, second: 0, messages: ['first', 'second'] }], { newline: '\r\n' });
+  const [first, second] = tailed(JOB_PAGE, windows.get(JOB_PAGE)!);
+  const assembly = new Assembly();
+  assembly.send([...worker.slice(0, -8), first!]);
+  // Nothing tells how the only line ended.
+  assembly.wait(40_000);
+  assembly.kill();
+  assembly.send([first!, second!]);
+  assembly.wait(3_000);
+
+  expect(assembly.out.map(({ offset }) => offset)).toEqual([first!.offset, second!.offset]);
+});
