@@ -300,3 +300,37 @@ test('how a page’s last line ended is found out also after a restart', () => {
 
   expect(assembly.out.map(({ offset }) => offset)).toEqual([first!.offset, second!.offset]);
 });
+
+test('a long page of a step is not taken for the job page, which is late as the Worker log is', () => {
+  const messages = Array.from({ length: 60 }, (_, i) => `${i} ${'x'.repeat(100)}`);
+  const script = SCRIPT.map((step, i) => (i === 1 ? { ...step, messages } : step));
+  const long = pagesOf(script);
+  const assembly = new Assembly();
+  for (const [path, text] of long)
+    if (path !== JOB_PAGE && path !== pagePath(JOB.setUp)) assembly.send(tailed(path, text));
+  assembly.wait(60_000);
+  expect(assembly.out).toEqual([]);
+
+  assembly.send([...tailed(JOB_PAGE, long.get(JOB_PAGE)!), ...worker]);
+  assembly.send(tailed(pagePath(JOB.setUp), long.get(pagePath(JOB.setUp))!));
+  assembly.wait(60_000);
+
+  expect(assembly.page(JOB_PAGE)).toBe(long.get(JOB_PAGE));
+  expect(assembly.verdicts).toEqual(['complete']);
+});
+
+test('where the relay gets Worker logs, one that is late after an outage is waited for', () => {
+  const others = workerLog({ timeline: '99999999-0000-4000-8000-000000000001', record: pagePath('9') });
+  const assembly = new Assembly();
+  assembly.send(tailed(WORKER_PATH.replace('081459', '071459'), `${others.slice(0, 3).join('\n')}\n`), {
+    source: 'other',
+  });
+  assembly.send(allPages);
+  assembly.wait(35_000);
+  expect(assembly.out).toEqual([]);
+
+  assembly.send(worker);
+  assembly.wait(10_000);
+
+  expect(assembly.out.map(({ mapped }) => mapped)).toEqual(STEPS.map(() => true));
+});
