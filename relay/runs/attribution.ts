@@ -105,7 +105,7 @@ function stepBefore(job: Job, line: OrderedLine): number | undefined {
  * nothing more will come, those that have ended and whose page is there.
  */
 function stepsByTime(job: Job, ticks: number, isOver: boolean): Step[] {
-  return job.steps.during(secondOf(ticks)).filter((step) => {
+  return job.steps.during(secondOf(ticks), job.isDebug).filter((step) => {
     const stream = step.record === undefined ? undefined : job.stepPages.get(step.record);
     if (stream === undefined || stream.pages.gaps().length > 0) return true;
     return stream.newestTicks <= ticks && !(isOver && step.finishedSecond !== undefined);

@@ -23,6 +23,7 @@ interface Checkpoint {
   readonly lastStep: (Omit<StepAnswer, 'step'> & { readonly number: number | undefined }) | undefined;
   readonly steplessLines: number;
   readonly reached: number | undefined;
+  readonly isDebug: boolean;
   /** When its step pages begin, by their records. */
   readonly pageStarts: Readonly<Record<string, number>>;
   readonly holeTimes: readonly (Omit<HoleTimes, 'after'> & { readonly after: { ticks: number; base64: string } })[];
@@ -137,6 +138,7 @@ function checkpointOf(job: Job, unsettled: ReadonlyMap<PageOrder, Unsettled>): s
         : { number: job.lastStep.step?.number, record: job.lastStep.record, by: job.lastStep.by },
     steplessLines: job.steplessLines,
     reached: job.reached,
+    isDebug: job.isDebug,
     pageStarts: Object.fromEntries(isOver ? [] : pageStartsOf(job)),
     holeTimes: (isOver ? [] : job.holeTimes).map(({ after: { ticks, text }, ...times }) => ({
       ...times,
@@ -183,6 +185,7 @@ export function restoreJob(
   }
   job.steplessLines = saved.steplessLines;
   job.reached = saved.reached;
+  job.isDebug = saved.isDebug;
   job.holeTimes = saved.holeTimes.map(({ after: { ticks, base64 }, ...times }) => ({
     ...times,
     after: { ticks, text: Buffer.from(base64, 'base64') },
