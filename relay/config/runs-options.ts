@@ -14,9 +14,10 @@ export const runsOptions = z
           'as they come.',
       ),
     attribution_wait_ms: waitOption(2_000).describe(
-      'How long a line waits for its step to become known. Then it is told by its time.',
+      'How long a line waits for its copy in a step’s page. Then its step is told by its time, or waited for as long as `order_wait_ms` ' +
+        'where that is not sure.',
     ),
-    identity_wait_ms: waitOption(10_000).describe(
+    identity_wait_ms: waitOption(30_000).describe(
       'How long the lines of a job wait for the Worker log that says whose it is. Then they go out as `unmapped`.',
     ),
     order_wait_ms: waitOption(30_000).describe(
@@ -46,6 +47,15 @@ export const runsOptions = z
     page_bytes: sizeOption({ bytesMin: 1024, bytesMax: 1024 ** 3, fallback: '8MiB' }).describe(
       'The size at which runners begin a new page. A page that ends before it, and has a next one, is not all there.',
     ),
+    gone_jobs_keep_hours: z
+      .int()
+      .min(1)
+      .max(876_000)
+      .default(720)
+      .describe(
+        'How long a job is still listed, with its steps and what took its lines, once none of them is in the journal. Files of a runner ' +
+          'that are sent again after that make a new job.',
+      ),
     forward_worker_log: z
       .boolean()
       .default(false)

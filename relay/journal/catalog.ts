@@ -4,6 +4,7 @@ import { isDamage, openForReading, type Sqlite, type Statement } from './sqlite/
 import { MIGRATIONS } from './sqlite/migrations.ts';
 import { ENTERED_TO_SQL } from './sqlite/stream-index.ts';
 import { readHead } from './sqlite/head.ts';
+import { Unpacker } from './sqlite/unpacker.ts';
 import { Sketches, SKETCH_HASH_BYTES } from './sqlite/sketches.ts';
 
 /** What is known of a batch without unpacking it. Times are milliseconds since 1970. */
@@ -75,9 +76,11 @@ export class Catalog implements Disposable {
   readonly #from: Readonly<Record<HeaderTimes['of'], Statement>>;
   readonly #holding: Statement;
   readonly #batch: Statement;
+  readonly #newest: Statement;
   readonly #ofStream: Statement;
   readonly #unindexed: Statement;
   readonly #datasets = new Map<string, Readonly<Record<string, number>>>();
+  readonly #unpacker = new Unpacker();
 
   /** Throws `JOURNAL_UNUSABLE` where there is no journal. */
   constructor(directory: string) {
@@ -103,6 +106,9 @@ export class Catalog implements Disposable {
       'SELECT first_seq, records FROM batch INDEXED BY batch_search WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
     );
     this.#batch = this.#database.prepare(`SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq = ?`);
+    this.#newest = this.#database
+      .prepare('SELECT first_seq FROM batch INDEXED BY batch_search ORDER BY first_seq DESC LIMIT 1 OFFSET ?')
+      .pluck();
     // Large batches come into the index of streams together with others.
     this.#ofStream = this.#database
       .prepare(
@@ -127,6 +133,12 @@ export class Catalog implements Disposable {
   firstSeq(): number {
     const [first] = this.from(0, 1);
     return first?.firstSeq ?? this.nextSeq();
+  }
+
+  /** Where the newest so many batches begin; 0 where there are no more than that. */
+  firstSeqOfNewest(batches: number): number {
+    const [last] = this.#newest.all(Math.max(0, batches - 1)) as number[];
+    return last ?? 0;
   }
 
   /** Up to `limit` batches that begin before a place, the newest first. */
@@ -159,12 +171,12 @@ export class Catalog implements Disposable {
     return found;
   }
 
-  /** The lines of a batch, if it is still the one that the header speaks of. */
+  /** The lines of a batch, if it is still the one that the header speaks of. They are good until this is called again. */
   lines(header: Pick<BatchHeader, 'firstSeq' | 'hash'>): BatchLines {
     try {
       const row = this.#batch.get(header.firstSeq) as BatchRow | undefined;
       if (row === undefined || !hashOf(row.payload_hash).equals(header.hash)) return { kind: 'changed' };
-      return { kind: 'lines', lines: intactLines(row) };
+      return { kind: 'lines', lines: intactLines(row, (...payload) => this.#unpacker.unpack(...payload)) };
     } catch (error) {
       return {
         kind: 'damaged',

@@ -1,4 +1,5 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
+import { placePage } from './attribution.ts';
 import { inferJobRecord, strangersIn } from './infer.ts';
 import type { Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
@@ -50,6 +51,19 @@ type WorkerLine = Extract<RawLine, { kind: 'worker' }>;
 const SETTLE_MS = 1_000;
 const WORKER_FILES_MAX = 5_000;
 
+/** After this time no line waits any more because of what is usual: neither for its step, nor its run, nor for those before it. */
+function longWaitMs({ attributionWaitMs, identityWaitMs, orderWaitMs }: Patience): number {
+  return 2 * Math.max(attributionWaitMs, identityWaitMs, orderWaitMs);
+}
+
+/**
+ * How long a line may be held before the journal need not have it any more. What is held then are lines of step pages whose copies the job
+ * page had, or that could only fill what is missing there.
+ */
+export function heldMsMax(patience: Patience): number {
+  return 2 * longWaitMs(patience);
+}
+
 /**
  * Puts the lines of many jobs together. Takes lines in any order, holds what must wait, for a bounded time and within bounded memory.
  * Asks no clock and does no work of its own accord: all depends on what it is given.
@@ -78,7 +92,7 @@ export class Assembler {
     this.#events = events;
     const { pageBytes } = options;
     this.#strays = new StrayPages(pageBytes);
-    const claim = (job: Job, line: OrderedLine): StepStream | undefined => this.#claim(job, line);
+    const claim: JobOptions['claim'] = (job, lines) => this.#claim(job, lines);
     this.#jobOptions = { pageBytes, claim, emit: (line) => void this.#lines.push(line) };
     this.#book = new JobBook(this.#jobOptions);
   }
@@ -152,9 +166,11 @@ export class Assembler {
     if (this.wanted.size > 0) return;
     const { orderWaitMs } = this.#options;
     this.#strays.pump({ nowMs, tailWaitMs: 0, orderWaitMs, force: false });
-    for (const stray of this.#strays.unclaimed(nowMs - orderWaitMs)) this.#assign(stray);
+    const longAgoMs = nowMs - longWaitMs(this.#options);
+    for (const stray of this.#strays.unclaimed(nowMs - orderWaitMs, longAgoMs)) this.#assign(stray);
     for (const job of this.#book.jobs) {
-      if (job.jobRecord === undefined && nowMs - job.sinceMs >= this.#options.identityWaitMs) this.#infer(job, false);
+      if (job.jobRecord === undefined && nowMs - job.sinceMs >= this.#options.identityWaitMs)
+        this.#infer(job, job.sinceMs < longAgoMs);
       job.advance(nowMs, this.#options);
       this.#partStrangers(job, nowMs);
       this.#watch(job, nowMs);
@@ -280,8 +296,8 @@ export class Assembler {
     }
   }
 
-  #claim(job: Job, line: OrderedLine): StepStream | undefined {
-    const stream = this.#strays.claim(job.timeline, job.runner.source, line);
+  #claim(job: Job, lines: readonly OrderedLine[]): StepStream | undefined {
+    const stream = this.#strays.claim(job, lines);
     if (stream === undefined) return undefined;
     job.adopt(stream);
     this.#book.bind(stream.pages.record, job);
@@ -296,7 +312,7 @@ export class Assembler {
     const { record } = stream.pages;
     const second = stream.firstTicks === undefined ? undefined : secondOf(stream.firstTicks);
     const candidates = this.#book.candidates({ timeline, record, path }, runner, second);
-    const job = candidates.find((one) => second !== undefined && one.steps.ofRecord(record, second, 0) !== undefined);
+    const job = candidates.find((one) => placePage(one, stream) !== undefined);
     if (job !== undefined) {
       job.adopt(stream);
       this.#book.bind(record, job);
@@ -330,7 +346,7 @@ export class Assembler {
 
   #finish(job: Job, nowMs: number): void {
     if (job.jobRecord === undefined) this.#infer(job, true);
-    job.advance(nowMs, this.#options, true);
+    job.advance(nowMs, this.#options, 'over');
     job.fill();
     job.state = 'finished';
     job.verdict = verdictOf(job);

@@ -58,7 +58,7 @@ const TEXT_MAX = 256;
 export function strangersIn(job: Job): StepStream[] {
   if (job.message !== undefined || job.jobRecord === undefined) return [];
   const unmatched = [...job.stepPages.streams]
-    .filter(({ matched, firstTicks }) => !matched && firstTicks !== undefined)
+    .filter(({ matched, firstTicks, firstText }) => !matched && firstTicks !== undefined && firstText !== undefined)
     .sort((a, b) => a.firstTicks! - b.firstTicks!);
   const begins = unmatched.find((stream, i) =>
     unmatched.slice(i + 1).some((other) => {

@@ -1,5 +1,6 @@
 import type { JobChange, JobCheckpoint, JobRow, JobWithParts } from '../journal/runs.ts';
 import type { HoleTimes } from './fill.ts';
+import type { StepAnswer } from './attribution.ts';
 import { Job } from './job.ts';
 import type { JobOptions, RunnerInfo } from './job-types.ts';
 import type { JobMessage } from './job-message.ts';
@@ -19,7 +20,11 @@ interface Checkpoint {
   readonly firstTicks: number | undefined;
   readonly lastTicks: number | undefined;
   readonly lastStamp: string | undefined;
-  readonly lastStep: { readonly number: number | undefined; readonly record: string | undefined } | undefined;
+  readonly lastStep: (Omit<StepAnswer, 'step'> & { readonly number: number | undefined }) | undefined;
+  readonly steplessLines: number;
+  readonly reached: number | undefined;
+  /** When its step pages begin, by their records. */
+  readonly pageStarts: Readonly<Record<string, number>>;
   readonly holeTimes: readonly (Omit<HoleTimes, 'after'> & { readonly after: { ticks: number; base64: string } })[];
   readonly content: Readonly<Record<string, number>>;
   /** How the lines of its pages end, as far as that was seen. */
@@ -86,10 +91,11 @@ function rowOf(job: Job, jobRecord: string, seqs: JobSeqs): JobRow {
   };
 }
 
-/** For each page the lines that have had their turn and wait for something else: after a restart they are had again. */
+/** For each page the lines that have had their turn and wait for something else: after a restart they are had again, but for the oldest. */
 function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> {
   const unsettled = new Map<PageOrder, { from: number; lines: number }>();
-  const note = (page: PageOrder, { offset }: OrderedLine): void => {
+  const note = (page: PageOrder, { offset, pin }: OrderedLine): void => {
+    if (pin?.left === true) return;
     const known = unsettled.get(page);
     unsettled.set(page, { from: Math.min(known?.from ?? offset, offset), lines: (known?.lines ?? 0) + 1 });
   };
@@ -114,7 +120,12 @@ function checkpointOf(job: Job): string {
     lastTicks: job.lastTicks,
     lastStamp: job.lastStamp,
     lastStep:
-      job.lastStep === undefined ? undefined : { number: job.lastStep.step?.number, record: job.lastStep.record },
+      job.lastStep === undefined
+        ? undefined
+        : { number: job.lastStep.step?.number, record: job.lastStep.record, by: job.lastStep.by },
+    steplessLines: job.steplessLines,
+    reached: job.reached,
+    pageStarts: Object.fromEntries(isOver ? [] : pageStartsOf(job)),
     holeTimes: (isOver ? [] : job.holeTimes).map(({ after: { ticks, text }, ...times }) => ({
       ...times,
       after: { ticks, base64: text.toString('base64') },
@@ -123,6 +134,12 @@ function checkpointOf(job: Job): string {
     content: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, content }) => [number, content])),
   };
   return JSON.stringify(checkpoint);
+}
+
+function pageStartsOf(job: Job): [string, number][] {
+  return [...job.stepPages.streams].flatMap(({ pages, firstTicks }) =>
+    firstTicks === undefined ? [] : [[pages.record, firstTicks]],
+  );
 }
 
 /** A job as its rows say it was. One that had ended goes on where it was; it ends again when nothing more comes. */
@@ -137,7 +154,6 @@ export function restoreJob(
   const job = new Job({ ...options, timeline, runner, receivedMs, repeats: row.detail.repeats });
   if (saved.mapped) job.message = messageOf(stored, saved.steps.listed);
   job.steps.restore(steps, saved.steps);
-  job.reached = Math.max(0, ...steps.filter(({ lines }) => lines > 0).map(({ number }) => number));
   job.startedSecond = saved.startedSecond;
   job.completedSecond = saved.completedSecond;
   // One that had ended ends again when nothing more comes.
@@ -146,11 +162,14 @@ export function restoreJob(
   job.firstTicks = saved.firstTicks;
   job.lastTicks = saved.lastTicks;
   job.lastStamp = saved.lastStamp;
+  job.resumedTicks = saved.lastTicks ?? Number.NEGATIVE_INFINITY;
   const { lastStep } = saved;
   if (lastStep !== undefined) {
     const step = job.steps.steps.find(({ number }) => number === lastStep.number);
-    job.lastStep = { step, record: lastStep.record };
+    job.lastStep = { step, record: lastStep.record, by: lastStep.by };
   }
+  job.steplessLines = saved.steplessLines;
+  job.reached = saved.reached;
   job.holeTimes = saved.holeTimes.map(({ after: { ticks, base64 }, ...times }) => ({
     ...times,
     after: { ticks, text: Buffer.from(base64, 'base64') },
@@ -168,6 +187,8 @@ export function restoreJob(
     job
       .pagesOf(page.record)
       .restore(PageOrder.restored(page, saved.content[page.number] ?? page.bytes, saved.endings[page.number]));
+  for (const stream of job.stepPages.streams) stream.firstTicks = saved.pageStarts[stream.pages.record];
+  if (lastStep?.record !== undefined) job.stepPages.resume(lastStep.record);
   job.changed = false;
   return job;
 }

@@ -46,8 +46,8 @@ export interface JobOptions {
   readonly receivedMs: number;
   /** The size at which its runner begins a new page. */
   readonly pageBytes: number;
-  /** Finds the page, of those whose job is not known, that has the copy of a line, and has the job adopt it. */
-  readonly claim: (job: Job, line: OrderedLine) => StepStream | undefined;
+  /** Finds the page, of those whose job is not known, that begins with the next lines of a job, and has the job adopt it. */
+  readonly claim: (job: Job, lines: readonly OrderedLine[]) => StepStream | undefined;
   /** Takes its lines, in order. */
   readonly emit: (line: JobLine) => void;
   /** Repeats that were counted before it was taken up again. */

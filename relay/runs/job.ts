@@ -1,17 +1,20 @@
 import type { JobKey, JobState, JobVerdict } from '../journal/runs.ts';
 import type { JobMessage } from './job-message.ts';
+import { holeBefore, placePage, stepByTime, stepOf, type StepAnswer, type Waits } from './attribution.ts';
 import { fillHoles, type HoleTimes } from './fill.ts';
-import { secondOf } from './page-line.ts';
 import type { ArrivedLine, OrderedLine, OrderPolicy } from './page-order.ts';
 import type { JobLine, JobOptions, Patience, RunnerInfo } from './job-types.ts';
 import { RecordPages } from './record-pages.ts';
-import { anew, confirm, newStream, settle, StepPages, type StepStream } from './step-pages.ts';
+import { anew, confirm, newStream, settle, StepPages, type FoundCopy, type StepStream } from './step-pages.ts';
 import { StepTimeline, type Step } from './steps.ts';
 import { folderOf } from './worker-file.ts';
 import type { WorkerEvent } from './worker-log.ts';
 
-/** A line that may be of several steps waits so many times longer for its copy. */
-const LATE_FACTOR = 5;
+/** So many lines of a job must be those of a page, as far as they are there, for it to be the job's. */
+const CLAIM_LINES_MAX = 64;
+
+/** Why lines are let go without waiting: nothing more will come, or there is no memory to wait. */
+type Haste = 'over' | 'memory';
 
 /** The assembly of one job: from lines of its pages in any order to lines of its job page in order, each with its step. */
 export class Job {
@@ -40,13 +43,18 @@ export class Job {
   attributed = 0;
   filledLines = 0;
   unmatchedStepLines = 0;
+  /** Lines whose copy was not there: those whose step was told by their time, and those whose step could not be told. */
+  copylessLines = 0;
+  steplessLines = 0;
   firstTicks: number | undefined;
   lastTicks: number | undefined;
   lastStamp: string | undefined;
+  /** `lastTicks` when it was taken up again: copies from before may come once more. */
+  resumedTicks = Number.NEGATIVE_INFINITY;
   /** Of the last line; a continuation has it too. */
-  lastStep: { readonly step: Step | undefined; readonly record: string | undefined } | undefined;
-  /** The number of the last step that lines were written of: steps run one after the other. */
-  reached = 0;
+  lastStep: StepAnswer | undefined;
+  /** The number of the step that the last line is of, the job's own lines aside; undefined where that is not known. */
+  reached: number | undefined = 0;
   holeTimes: HoleTimes[] = [];
   /** True where lines were added from step pages that the job page ends before. */
   tailFilled = false;
@@ -174,17 +182,15 @@ export class Job {
   }
 
   /** Emits the lines whose turn it is and whose step is known, or need not be waited for any more. */
-  advance(nowMs: number, patience: Patience, force = false): void {
+  advance(nowMs: number, patience: Patience, haste?: Haste): void {
     const { jobPages } = this;
     if (this.jobRecord === undefined) return;
-    const policy: OrderPolicy = {
-      nowMs,
-      tailWaitMs: patience.attributionWaitMs,
-      orderWaitMs: patience.orderWaitMs,
-      force,
-    };
+    const { attributionWaitMs, orderWaitMs } = patience;
+    const force = haste !== undefined;
+    const policy: OrderPolicy = { nowMs, tailWaitMs: attributionWaitMs, orderWaitMs, force };
     // How a step's line ended says nothing here: none waits for the next one.
     this.stepPages.pump({ ...policy, tailWaitMs: 0 });
+    for (const stream of this.stepPages.streams) stream.step ??= this.steps.ofRecord(stream.pages.record);
     for (const line of jobPages?.take(policy) ?? []) {
       if (line.late) this.#emitLate(line);
       else this.#queue.push(line);
@@ -193,9 +199,9 @@ export class Job {
     for (; count < this.#queue.length; count++) {
       const line = this.#queue[count]!;
       const waitedMs = force ? Number.POSITIVE_INFINITY : nowMs - line.sinceMs;
-      const forCopy = waitedMs < patience.attributionWaitMs;
-      const forLateCopy = waitedMs < Math.min(LATE_FACTOR * patience.attributionWaitMs, patience.orderWaitMs);
-      if (!this.#emitNext(line, { forCopy, forLateCopy })) break;
+      const forCopy = waitedMs < attributionWaitMs;
+      const forCertainty = waitedMs < Math.max(orderWaitMs, attributionWaitMs);
+      if (!this.#emitNext(line, count, { forCopy, forCertainty, isOver: haste === 'over' })) break;
     }
     this.#queue.splice(0, count);
     if (this.message !== undefined) this.#namePages();
@@ -207,11 +213,7 @@ export class Job {
 
   /** Says whose pages those are that came after their lines had gone without them. */
   #namePages(): void {
-    for (const stream of this.stepPages.streams) {
-      const { firstTicks, pages, lines } = stream;
-      if (stream.step !== undefined || firstTicks === undefined || lines.length > 0) continue;
-      stream.step = this.steps.ofRecord(pages.record, secondOf(firstTicks), 0, true);
-    }
+    for (const stream of this.stepPages.streams) if (stream.lines.length === 0) placePage(this, stream);
   }
 
   /** Fills what is missing from the step pages, where they have it. To be called when nothing more will come. */
@@ -221,7 +223,7 @@ export class Job {
 
   /** Lets go of all that is held. What only step pages have so far is kept back no more, where the job page can be expected to bring it. */
   relieve(nowMs: number, patience: Patience): void {
-    this.advance(nowMs, patience, true);
+    this.advance(nowMs, patience, 'memory');
     fillHoles(this, this.jobPages?.isEmpty !== false);
   }
 
@@ -239,63 +241,45 @@ export class Job {
   }
 
   /** Emits the next line; false where its step may still become known. */
-  #emitNext(line: OrderedLine, waits: { readonly forCopy: boolean; readonly forLateCopy: boolean }): boolean {
+  #emitNext(line: OrderedLine, at: number, waits: Waits): boolean {
     const { ticks, stamp } = line.parts;
     if (ticks === undefined) {
       this.stepPages.takeContinuation(line);
     } else {
-      const stream = this.stepPages.find(line, this.lastTicks) ?? this.#claim(this, line);
-      if (stream !== undefined) {
-        stream.step ??=
-          this.message === undefined
-            ? undefined
-            : this.steps.ofRecord(stream.pages.record, secondOf(ticks), this.reached, waits.forCopy);
-        if (stream.step === undefined && this.message !== undefined && waits.forCopy) return false;
-        this.stepPages.take(stream, line, this.lastTicks);
-        this.lastStep = { step: stream.step, record: stream.pages.record };
-      } else {
-        if (waits.forCopy) return false;
-        const steps = this.#stepsByTime(ticks, this.reached);
-        // Several steps may have run in one second, or the end of a step's page be late: it would tell which of them it was.
-        if (this.message !== undefined && steps.length !== 1 && waits.forLateCopy) return false;
-        const step = steps.length === 1 ? steps[0] : undefined;
-        this.lastStep = { step, record: step?.record };
-      }
+      const answer = stepOf(this, line, waits, () => this.#claimed(at));
+      if (answer === undefined) return false;
+      this.lastStep = answer;
+      if (answer.by === 'time' || answer.by === 'nothing') this.copylessLines++;
+      if (answer.by !== 'own') this.reached = answer.step?.number;
       this.#noteHole(line, ticks);
+      if (this.lastTicks !== undefined)
+        this.unmatchedStepLines += this.stepPages.expire(this.lastTicks, {
+          fromTicks: this.resumedTicks,
+          fillsHole: (stepTicks) => this.#isInHole(stepTicks),
+        });
       this.firstTicks ??= ticks;
       this.lastTicks = ticks;
       this.lastStamp = stamp;
-      this.unmatchedStepLines += this.stepPages.expire(ticks, this.#mayFill());
     }
-    this.#emitJobLine(line, this.lastStep?.step, this.lastStep?.record, this.lastStamp);
+    const { step, record, by } = this.lastStep ?? { step: undefined, record: undefined, by: 'nothing' };
+    if (this.message !== undefined && step === undefined && by !== 'own') this.steplessLines++;
+    this.#emitJobLine(line, step, record, this.lastStamp);
     return true;
+  }
+
+  /** The copy of a line of the queue in a page that turns out to be this job's. */
+  #claimed(at: number): FoundCopy | undefined {
+    const stream = this.#claim(this, this.#queue.slice(at, at + CLAIM_LINES_MAX));
+    return stream === undefined ? undefined : { stream, at: 0 };
   }
 
   /** A line that others have gone before: it has no neighbours that could say more than its time. */
   #emitLate(line: OrderedLine): void {
-    const { ticks, stamp } = line.parts;
-    const stream = this.stepPages.find(line, undefined);
-    if (stream !== undefined) {
-      stream.step ??= this.steps.ofRecord(stream.pages.record, secondOf(ticks!), 0);
-      this.stepPages.take(stream, line, undefined);
-    }
-    const steps = ticks === undefined ? [] : this.#stepsByTime(ticks, 0);
-    const step = stream?.step ?? (steps.length === 1 ? steps[0] : undefined);
+    const { stamp } = line.parts;
+    const step = stepByTime(this, line);
     this.notes.add('lines came after they had been given up for missing');
-    this.#emitJobLine(line, step, stream?.pages.record ?? step?.record, stamp ?? this.lastStamp);
-  }
-
-  /**
-   * The steps that a line without a copy may be of, by the Worker log: not those whose own page has gone past its time without it,
-   * nor those that were over when the last line was written.
-   */
-  #stepsByTime(ticks: number, after: number): Step[] {
-    return this.steps.during(secondOf(ticks)).filter((step) => {
-      if (step.number < after) return false;
-      const stream = step.record === undefined ? undefined : this.stepPages.get(step.record);
-      if (stream === undefined || stream.pages.gaps().length > 0) return true;
-      return stream.newestTicks < ticks && step.finishedSecond === undefined;
-    });
+    if (this.message !== undefined && step === undefined) this.steplessLines++;
+    this.#emitJobLine(line, step, step?.record, stamp ?? this.lastStamp);
   }
 
   #emitJobLine(
@@ -316,7 +300,6 @@ export class Job {
     if (step !== undefined) {
       step.lines++;
       step.changed = true;
-      this.reached = Math.max(this.reached, step.number);
     }
     if (step !== undefined || stepRecord !== undefined) this.attributed++;
     this.changed = true;
@@ -325,14 +308,15 @@ export class Job {
 
   /** Remembers between which times the lines of a hole were written, when the first line after it is emitted. */
   #noteHole(line: OrderedLine, ticks: number): void {
-    const hole = this.jobPages?.page(line.number, '').holes.find(([, to]) => to === line.offset);
+    const hole = holeBefore(this, line);
     if (hole === undefined) return;
     const after = { ticks, text: line.parts.text };
     this.holeTimes.push({ number: line.number, from: hole[0], to: hole[1], beforeTicks: this.lastTicks, after });
   }
 
-  /** True where lines of step pages may be all that there is. */
-  #mayFill(): boolean {
-    return (this.jobPages?.gaps().length ?? 1) > 0;
+  /** True where a line that was written then belongs into a hole of the job page. */
+  #isInHole(ticks: number): boolean {
+    const first = Number.NEGATIVE_INFINITY;
+    return this.holeTimes.some(({ beforeTicks = first, after }) => beforeTicks < ticks && ticks <= after.ticks);
   }
 }

@@ -7,6 +7,14 @@ export interface StepLine {
   readonly line: OrderedLine;
   /** Of a continuation: that of the line it goes on from. */
   readonly ticks: number;
+  /** True where a later line of its page was in the job page before it. */
+  overtaken: boolean;
+}
+
+/** Where the copy of a line of the job page was found. */
+export interface FoundCopy {
+  readonly stream: StepStream;
+  readonly at: number;
 }
 
 /** The pages of one step. */
@@ -27,13 +35,11 @@ export interface StepStream {
 }
 
 /**
- * Each line of a step is written to its own page and then to the job page, each copy with its own stamp (`ExecutionContext.cs`). So a line
- * of the job page is a step's where that step's next line has the same text and a stamp that is not later. This much later the job page's
- * copy may be, in ticks: a thread can be held up between the two.
+ * Each line of a step is written to its own page and then to the job page, each copy with its own stamp (`ExecutionContext.cs`), before the
+ * next line is. So stamps alternate: the copy of a line of the job page has the same text, and a stamp between that of the job page's
+ * line before and the line's own. Only two threads of one step may overtake each other between the two pages, by so many ticks.
  */
-const COPY_TICKS_MAX = 5 * 10_000_000;
-/** Two threads of a step may write their copies in another order: so many lines ahead are looked at. */
-const AHEAD_MAX = 64;
+const OVERTAKEN_TICKS_MAX = 5 * 10_000_000;
 
 /** The step pages of one job. Says which step a line of the job page is of, and what is left over. */
 export class StepPages {
@@ -65,57 +71,71 @@ export class StepPages {
     for (const stream of this.#streams.values()) pumpStream(stream, policy);
   }
 
-  /**
-   * The stream that has the copy of a line of the job page. Takes nothing. A step that was not the last line's writes no copy before that
-   * line was in the job page, whose stamp is `lastTicks`: one that is older is of a line that went without it.
-   */
-  find(line: OrderedLine, lastTicks: number | undefined): StepStream | undefined {
-    const { ticks } = line.parts;
+  /** The copy of a line of the job page that comes after one with the stamp `afterTicks`. Takes nothing. */
+  find(line: OrderedLine, afterTicks = Number.NEGATIVE_INFINITY): FoundCopy | undefined {
+    const { ticks, text } = line.parts;
     if (ticks === undefined) return undefined;
-    let found: StepStream | undefined;
-    let foundTicks = Number.POSITIVE_INFINITY;
+    let found: FoundCopy | undefined;
     for (const stream of this.#streams.values()) {
-      const at = indexOfCopy(stream, line, stream === this.#lastMatched ? undefined : lastTicks);
-      if (at < 0 || stream.lines[at]!.ticks >= foundTicks) continue;
-      found = stream;
-      foundTicks = stream.lines[at]!.ticks;
+      const at = indexOfCopy(stream, line, afterTicks);
+      if (at >= 0 && (found === undefined || copyOf(found).ticks < stream.lines[at]!.ticks)) found = { stream, at };
     }
-    return found;
+    if (found !== undefined || ticks >= afterTicks) return found;
+    // The runner's clock was set back: of the step's next line the text must do.
+    const stream = this.#lastMatched;
+    const next = stream?.lines[0]?.line.parts;
+    return stream !== undefined && next?.stamp !== undefined && next.text.equals(text) ? { stream, at: 0 } : undefined;
   }
 
   /** Takes the copy of a line that `find` found. */
-  take(stream: StepStream, line: OrderedLine, foundAfter: number | undefined): void {
-    const lastTicks = stream === this.#lastMatched ? undefined : foundAfter;
-    done(stream, stream.lines.splice(indexOfCopy(stream, line, lastTicks), 1)[0]!);
+  take({ stream, at }: FoundCopy, afterTicks = Number.NEGATIVE_INFINITY): void {
+    for (const line of stream.lines.slice(0, at)) if (line.ticks >= afterTicks) line.overtaken = true;
+    done(stream, stream.lines.splice(at, 1)[0]!);
     this.#lastMatched = stream;
     stream.matched = true;
   }
 
+  /** Goes on after a restart from where the page of that record had the copy of the last line. */
+  resume(record: string): void {
+    this.#lastMatched = this.#streams.get(record);
+  }
+
   /** Takes the copy of a message's next line, where the line before it had its copy. */
   takeContinuation(line: OrderedLine): void {
-    const head = this.#lastMatched?.lines[0];
-    if (head === undefined || head.line.parts.stamp !== undefined || !head.line.parts.text.equals(line.parts.text))
-      return;
-    this.#lastMatched!.lines.shift();
-    done(this.#lastMatched!, head);
+    const stream = this.#lastMatched;
+    const at = stream?.lines.findIndex(({ overtaken }) => !overtaken) ?? -1;
+    const next = stream?.lines[at];
+    if (stream === undefined || next === undefined || next.line.parts.stamp !== undefined) return;
+    if (!next.line.parts.text.equals(line.parts.text)) return;
+    stream.lines.splice(at, 1);
+    done(stream, next);
   }
 
   /**
-   * Gives up on lines whose copy the job page must have had before a line of this time. Those that may fill a hole of it are kept. Returns
-   * how many were let go.
+   * Gives up on lines whose copy the job page must have had before a line of this time. Those that belong into a hole of it are kept.
+   * Returns how many with a stamp not before `fromTicks` were let go.
    */
-  expire(ticks: number, mayFill: boolean): number {
+  expire(
+    ticks: number,
+    { fromTicks, fillsHole }: { readonly fromTicks: number; readonly fillsHole: (ticks: number) => boolean },
+  ): number {
     let gone = 0;
     for (const stream of this.#streams.values()) {
+      const isLast = stream === this.#lastMatched;
+      const kept: StepLine[] = [];
       let count = 0;
-      while (count < stream.lines.length && stream.lines[count]!.ticks < ticks - COPY_TICKS_MAX) count++;
-      for (const line of stream.lines.splice(0, count)) {
-        if (mayFill) this.orphans.push({ stream, line });
-        else done(stream, line);
+      for (; count < stream.lines.length && stream.lines[count]!.ticks < ticks; count++) {
+        const line = stream.lines[count]!;
+        if (isLast && line.overtaken && line.ticks >= ticks - OVERTAKEN_TICKS_MAX) kept.push(line);
+        else if (fillsHole(line.ticks)) this.orphans.push({ stream, line });
+        else {
+          done(stream, line);
+          if (line.line.parts.stamp !== undefined && line.ticks >= fromTicks) gone++;
+        }
       }
-      gone += count;
+      if (count > 0) stream.lines.splice(0, count, ...kept);
     }
-    return mayFill ? 0 : gone;
+    return gone;
   }
 
   /** Takes out all lines that are left, in the order in which they were written. */
@@ -136,17 +156,39 @@ export function newStream(pages: RecordPages): StepStream {
 export function pumpStream(stream: StepStream, policy: OrderPolicy): void {
   for (const line of stream.pages.take(policy)) {
     const ticks = line.parts.ticks ?? stream.lines.at(-1)?.ticks ?? stream.newestTicks;
-    stream.lines.push({ line, ticks });
-    if (stream.firstTicks === undefined) [stream.firstTicks, stream.firstText] = [line.parts.ticks, line.parts.text];
+    stream.lines.push({ line, ticks, overtaken: false });
+    if (line.number === 1 && line.offset === 0) {
+      stream.firstTicks = line.parts.ticks;
+      stream.firstText = line.parts.text;
+    }
     stream.sinceMs ??= line.sinceMs;
     stream.newestTicks = Math.max(stream.newestTicks, ticks);
   }
 }
 
-/** True where a page has the copy of a line, at most so many ticks before it. */
-export function copyWithin(stream: StepStream, line: OrderedLine, ticksMax: number): boolean {
-  const { ticks } = line.parts;
-  return ticks !== undefined && indexOfCopy(stream, line, ticks - ticksMax) >= 0;
+/**
+ * True where a page begins with a line of a job, written after `afterTicks` and at most so many ticks before that line, and goes on with the
+ * lines after it, as far as both are known: no other job writes the same at the same time.
+ */
+export function beginsWith(
+  { lines, firstTicks }: StepStream,
+  [first, ...more]: readonly OrderedLine[],
+  { afterTicks = Number.NEGATIVE_INFINITY, ticksMax }: { afterTicks: number | undefined; ticksMax: number },
+): boolean {
+  const [head, ...rest] = lines.filter(({ line }) => line.parts.stamp !== undefined);
+  const at = first?.parts.ticks;
+  if (head === undefined || first === undefined || at === undefined || head.ticks !== firstTicks) return false;
+  if (head.ticks < Math.max(afterTicks, at - ticksMax) || head.ticks > at) return false;
+  if (!head.line.parts.text.equals(first.parts.text)) return false;
+  let before = at;
+  const stamped = more.filter(({ parts }) => parts.ticks !== undefined);
+  for (const [i, { ticks, line }] of rest.entries()) {
+    const next = stamped[i];
+    if (next === undefined) return true;
+    if (ticks < before || ticks > next.parts.ticks! || !line.parts.text.equals(next.parts.text)) return false;
+    before = next.parts.ticks!;
+  }
+  return true;
 }
 
 function done(stream: StepStream, line: StepLine): void {
@@ -178,15 +220,18 @@ export function settle({ line }: { readonly line: OrderedLine }): void {
   if (line.pin !== undefined) line.pin.held--;
 }
 
-function indexOfCopy({ lines }: StepStream, line: OrderedLine, afterTicks = Number.NEGATIVE_INFINITY): number {
+function copyOf({ stream, at }: FoundCopy): StepLine {
+  return stream.lines[at]!;
+}
+
+/** The last one that fits: where the job page has a hole, those before it are in there. */
+function indexOfCopy({ lines }: StepStream, line: OrderedLine, afterTicks: number): number {
   const { text, ticks = 0 } = line.parts;
-  const fromTicks = Math.max(afterTicks, ticks - COPY_TICKS_MAX);
-  let first = 0;
-  while (first < lines.length && lines[first]!.ticks < fromTicks) first++;
-  for (let i = first; i < lines.length && i < first + AHEAD_MAX; i++) {
+  let found = -1;
+  for (let i = 0; i < lines.length && lines[i]!.ticks <= ticks; i++) {
     const copy = lines[i]!;
-    if (copy.ticks > ticks) return -1;
-    if (copy.line.parts.stamp !== undefined && copy.line.parts.text.equals(text)) return i;
+    const isInTime = copy.ticks >= afterTicks || copy.overtaken;
+    if (isInTime && copy.line.parts.stamp !== undefined && copy.line.parts.text.equals(text)) found = i;
   }
-  return -1;
+  return found;
 }

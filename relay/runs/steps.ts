@@ -1,5 +1,6 @@
 import type { StepRow } from '../journal/runs.ts';
 import type { ListedStep } from './job-message.ts';
+import { secondOf } from './page-line.ts';
 import type { WorkerEvent } from './worker-log.ts';
 
 /** One step of a job, as far as it is known. Seconds are since 1970, by the runner's clock. */
@@ -11,9 +12,28 @@ export interface Step {
   finishedSecond: number | undefined;
   conclusion: string | undefined;
   skipped: boolean;
+  /** True where it is known not to be skipped. */
+  runs: boolean;
   lines: number;
   /** True where its row is to be written. */
   changed: boolean;
+}
+
+/** What is known of a page that is in no list. */
+export interface UnlistedPage {
+  readonly record: string;
+  /** Of its first line. */
+  readonly firstTicks: number;
+  /** Its step has this number or a later one. */
+  readonly from: number;
+  /** True where it is the page of the step that ran next after the one before `from`. */
+  readonly isNext: boolean;
+}
+
+/** When the page of a step begins. */
+export interface KnownPage {
+  readonly number: number;
+  readonly firstTicks: number;
 }
 
 const SET_UP_NAME = 'Set up job';
@@ -31,6 +51,8 @@ export class StepTimeline {
   #processed = 0;
   /** The number of "Complete job", once it began. */
   #complete: number | undefined;
+  /** What was traced before this second is known. */
+  #toldSecond = 0;
   readonly #steps: Step[] = [];
 
   restore(rows: readonly StepRow[], state: StepTimelineState): void {
@@ -38,6 +60,8 @@ export class StepTimeline {
     this.#before = state.before;
     this.#processed = state.processed;
     this.#complete = state.complete;
+    this.#toldSecond = state.toldSecond;
+    const running = new Set(state.running);
     for (const row of rows) {
       const [startedSecond, finishedSecond] = [secondOfMs(row.startedMs), secondOfMs(row.finishedMs)];
       const { number, record, name, conclusion, lines } = row;
@@ -50,6 +74,7 @@ export class StepTimeline {
         finishedSecond,
         conclusion,
         skipped,
+        runs: running.has(number),
         lines,
         changed: false,
       });
@@ -57,7 +82,14 @@ export class StepTimeline {
   }
 
   state(): StepTimelineState {
-    return { listed: this.#listed, before: this.#before, processed: this.#processed, complete: this.#complete };
+    return {
+      listed: this.#listed,
+      before: this.#before,
+      processed: this.#processed,
+      complete: this.#complete,
+      toldSecond: this.#toldSecond,
+      running: this.#steps.filter(({ runs }) => runs).map(({ number }) => number),
+    };
   }
 
   get steps(): readonly Step[] {
@@ -88,6 +120,9 @@ export class StepTimeline {
       case 'step_skipped':
         this.#last().skipped = true;
         return;
+      case 'step_runs':
+        this.#last().runs = true;
+        return;
       case 'step_result':
         this.#end(this.#last(), event.second, event.conclusion);
         return;
@@ -95,9 +130,14 @@ export class StepTimeline {
         this.#endOpen(event.second);
         this.#complete = this.#processed + 2;
         this.#begin(this.#step(this.#complete), COMPLETE_NAME, event.second);
+        this.#step(this.#complete).runs = true;
         return;
       case 'completed':
         this.#endOpen(event.second);
+        this.#toldSecond = Number.MAX_SAFE_INTEGER;
+        return;
+      case 'told':
+        this.#toldSecond = Math.max(this.#toldSecond, event.second);
         return;
       case 'job':
       case 'job_result':
@@ -105,30 +145,47 @@ export class StepTimeline {
     }
   }
 
-  /**
-   * The step that a page belongs to whose first line has this second and comes after lines of the step `after`; undefined while that
-   * cannot be said. With `sure` not for the last step that is known to have begun, since the next may have begun by then.
-   */
-  ofRecord(record: string, second: number, after: number, sure = false): Step | undefined {
+  /** The step whose pages have this record, where that is known or listed. */
+  ofRecord(record: string): Step | undefined {
     const known = this.#steps.find((step) => step.record === record);
     if (known !== undefined) return known;
-    const listed = this.#listed.findIndex((step) => step.record === record);
-    if (listed >= 0 && this.#before === undefined) return undefined;
-    const step = listed >= 0 ? this.#step(this.#before! + listed + 2) : this.#unlisted(second, after, sure);
-    if (step === undefined) return undefined;
-    step.record = record;
-    step.changed = true;
-    return step;
+    const index = this.#listed.findIndex((step) => step.record === record);
+    if (index < 0 || this.#before === undefined) return undefined;
+    return bound(this.#step(this.#before + index + 2), record);
+  }
+
+  /**
+   * The step of a page that is in no list, so of one that the runner added; undefined while it cannot be said for sure. `others` are pages
+   * whose steps are known: steps run one after the other.
+   */
+  place(page: UnlistedPage, others: readonly KnownPage[]): Step | undefined {
+    const { record, firstTicks, from, isNext } = page;
+    const second = secondOf(firstTicks);
+    const ran = this.#ran();
+    const fitting = ran.filter((step, i) => {
+      if (this.#isListed(step) || step.record !== undefined || step.number < from) return false;
+      if (step.startedSecond! > second || second > endOf(step, ran[i + 1])) return false;
+      return others.every((other) =>
+        other.number < step.number ? other.firstTicks < firstTicks : other.firstTicks > firstTicks,
+      );
+    });
+    const [first, ...more] = fitting;
+    if (first === undefined) return undefined;
+    const isSureToRun = first.runs || ran.at(-1)!.number > first.number;
+    const next = ran.find(({ number }) => number >= from);
+    if (isNext && first === next && isSureToRun) return bound(first, record);
+    return more.length === 0 && isSureToRun && this.isTold(second) ? bound(first, record) : undefined;
+  }
+
+  /** True where all steps are known that had begun by the end of a second. */
+  isTold(second: number): boolean {
+    return second < this.#toldSecond || this.#complete !== undefined;
   }
 
   /** The steps that ran during a second, by the Worker log: several where one ended and the next began in it. */
   during(second: number): Step[] {
-    const started = this.#steps.filter((step) => step.startedSecond !== undefined && !step.skipped);
-    return started.filter((step, i) => {
-      const never = Number.POSITIVE_INFINITY;
-      const endsAt = Math.min(step.finishedSecond ?? never, started[i + 1]?.startedSecond ?? never);
-      return step.startedSecond! <= second && second <= endsAt;
-    });
+    const ran = this.#ran();
+    return ran.filter((step, i) => step.startedSecond! <= second && second <= endOf(step, ran[i + 1]));
   }
 
   rows(changedOnly: boolean): StepRow[] {
@@ -144,16 +201,8 @@ export class StepTimeline {
     }));
   }
 
-  /** A page that is in no list belongs to a step that the runner added: the first that fits and has no page yet. */
-  #unlisted(second: number, after: number, sure: boolean): Step | undefined {
-    return this.#steps.find((step, i) => {
-      if (step.number < after || step.record !== undefined || step.startedSecond === undefined || step.skipped)
-        return false;
-      if (this.#isListed(step) || (step.finishedSecond ?? second) < second) return false;
-      const next = this.#steps.slice(i + 1).find(({ startedSecond }) => startedSecond !== undefined);
-      if (sure && next === undefined && step.number !== this.#complete) return false;
-      return step.startedSecond <= second && second <= (next?.startedSecond ?? Number.POSITIVE_INFINITY);
-    });
+  #ran(): Step[] {
+    return this.#steps.filter(({ startedSecond, skipped }) => startedSecond !== undefined && !skipped);
   }
 
   #isListed({ number }: Step): boolean {
@@ -185,6 +234,7 @@ export class StepTimeline {
       finishedSecond: undefined,
       conclusion: undefined,
       skipped: false,
+      runs: number === 1,
       lines: 0,
       changed: true,
     };
@@ -221,6 +271,20 @@ export interface StepTimelineState {
   readonly before: number | undefined;
   readonly processed: number;
   readonly complete: number | undefined;
+  readonly toldSecond: number;
+  readonly running: readonly number[];
+}
+
+function bound(step: Step, record: string): Step {
+  step.record = record;
+  step.changed = true;
+  return step;
+}
+
+/** The last second in which a step may have written. */
+function endOf({ finishedSecond }: Step, next: Step | undefined): number {
+  const never = Number.POSITIVE_INFINITY;
+  return Math.min(finishedSecond ?? never, next?.startedSecond ?? never);
 }
 
 function secondOfMs(ms: number | undefined): number | undefined {

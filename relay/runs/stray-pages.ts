@@ -2,7 +2,7 @@ import type { Job } from './job.ts';
 import type { RunnerInfo } from './job-types.ts';
 import type { ArrivedLine, OrderedLine, OrderPolicy } from './page-order.ts';
 import { RecordPages } from './record-pages.ts';
-import { copyWithin, newStream, pumpStream, type StepStream } from './step-pages.ts';
+import { beginsWith, newStream, pumpStream, type StepStream } from './step-pages.ts';
 
 /** A job's line and its copy are written one after the other: this much lies between them at most, in ticks, for a page to be claimed. */
 const CLAIM_TICKS_MAX = 50 * 10_000;
@@ -63,11 +63,11 @@ export class StrayPages {
     for (const { stream } of this.#strays.values()) pumpStream(stream, policy);
   }
 
-  /** Gives out the page that has the copy of a job's line. */
-  claim(timeline: string, source: string, line: OrderedLine): StepStream | undefined {
+  /** Gives out the page that begins with the next lines of a job. */
+  claim({ timeline, runner, lastTicks: afterTicks }: Job, lines: readonly OrderedLine[]): StepStream | undefined {
     for (const [key, stray] of this.#strays) {
-      if (stray.timeline !== timeline || stray.runner.source !== source) continue;
-      if (!copyWithin(stray.stream, line, CLAIM_TICKS_MAX)) continue;
+      if (stray.timeline !== timeline || stray.runner.source !== runner.source) continue;
+      if (!beginsWith(stray.stream, lines, { afterTicks, ticksMax: CLAIM_TICKS_MAX })) continue;
       this.#strays.delete(key);
       return stray.stream;
     }
@@ -82,9 +82,11 @@ export class StrayPages {
     return stream;
   }
 
-  /** Gives out the pages that nobody has claimed for long. */
-  unclaimed(beforeMs: number): Stray[] {
-    const old = [...this.#strays].filter(([, { lastMs }]) => lastMs < beforeMs);
+  /** Gives out the pages that nobody has claimed: those that nothing came for since one time, and those that began before another. */
+  unclaimed(beforeMs: number, begunBeforeMs: number): Stray[] {
+    const old = [...this.#strays].filter(
+      ([, { lastMs, stream }]) => lastMs < beforeMs || (stream.sinceMs ?? lastMs) < begunBeforeMs,
+    );
     for (const [key] of old) this.#strays.delete(key);
     return old.map(([, stray]) => stray);
   }

@@ -25,7 +25,8 @@ export function detailOf(job: Job): JobDetail {
   const pages = [...(job.jobPages?.pages ?? [])];
   const streams = [...job.stepPages.streams];
   const conflicts = pages.reduce((sum, page) => sum + page.conflicts, 0);
-  const unmatched = job.unmatchedStepLines;
+  // The copy of a line whose step was told by its time came too late.
+  const unmatched = job.unmatchedStepLines - job.copylessLines;
   const notes = [
     ...job.notes,
     ...(pages.some((page) => page.unplaced) ? ['the sender gave no offsets: missing lines cannot be seen'] : []),
@@ -35,6 +36,7 @@ export function detailOf(job: Job): JobDetail {
       .filter(({ pages: { pages: stepPages } }) => [...stepPages].some(({ holes }) => holes.length > 0))
       .map(({ pages: { record } }) => `the page of step ${record} has gaps`),
     ...missingStepPages(job),
+    ...(job.steplessLines > 0 ? [`the step of ${job.steplessLines} lines is not known`] : []),
   ];
   const repeats = job.repeatsBefore + [...job.records].reduce((sum, record) => sum + job.pagesOf(record).repeats, 0);
   return {

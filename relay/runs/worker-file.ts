@@ -31,6 +31,7 @@ export class WorkerFile {
   #order: PageOrder;
   #deferred: readonly WorkerEvent[] = [];
   #parser = new WorkerLogParser();
+  #toldSecond = 0;
   /** Where the job was that this speaks of, as a checkpoint has it. */
   jobKey: { readonly timeline: string | undefined; readonly jobRecord: string | undefined };
 
@@ -99,6 +100,12 @@ export class WorkerFile {
     for (const line of this.#order.take({ nowMs, tailWaitMs: 0, orderWaitMs, force })) {
       if (!line.late) events.push(...this.#parser.line(line.bytes));
       settle({ line });
+    }
+    // What is missing, or begins in another file, may have told of a step.
+    const { newestSecond } = this.#parser;
+    if (this.known && this.#order.holes.length === 0 && newestSecond > this.#toldSecond) {
+      this.#toldSecond = newestSecond;
+      events.push({ kind: 'told', second: newestSecond });
     }
     return events;
   }

@@ -11,12 +11,16 @@ export type WorkerEvent =
   | { readonly kind: 'steps_total'; readonly count: number }
   | { readonly kind: 'step'; readonly second: number; readonly name: string }
   | { readonly kind: 'step_skipped' }
+  /** The step's condition holds: it is not going to be skipped. */
+  | { readonly kind: 'step_runs' }
   | { readonly kind: 'step_result'; readonly second: number; readonly conclusion: string }
   /** "Complete job" begins. */
   | { readonly kind: 'finalize'; readonly second: number }
   | { readonly kind: 'job_result'; readonly conclusion: string }
   /** The job is over and its pages are closed. */
-  | { readonly kind: 'completed'; readonly second: number };
+  | { readonly kind: 'completed'; readonly second: number }
+  /** All that was traced before this second has been told. */
+  | { readonly kind: 'told'; readonly second: number };
 
 const TRACE = /^\[(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\dZ) [A-Z]{3,11} ? ?(\w{1,64})\] /;
 const TRACE_LENGTH_MAX = 120;
@@ -37,6 +41,7 @@ export interface WorkerLogState {
   readonly message: JobMessageState | undefined;
   readonly second: number;
   readonly known: boolean;
+  readonly newestSecond: number;
 }
 
 /**
@@ -48,17 +53,21 @@ export class WorkerLogParser {
   /** When the job message was traced. */
   #second = 0;
   #known = false;
+  /** Of the last line that was traced. */
+  newestSecond = 0;
 
   static restored(state: WorkerLogState): WorkerLogParser {
     const parser = new WorkerLogParser();
     parser.#message = state.message === undefined ? undefined : JobMessageReader.restored(state.message);
     parser.#second = state.second;
     parser.#known = state.known;
+    parser.newestSecond = state.newestSecond;
     return parser;
   }
 
   state(): WorkerLogState {
-    return { message: this.#message?.state(), second: this.#second, known: this.#known };
+    const { newestSecond } = this;
+    return { message: this.#message?.state(), second: this.#second, known: this.#known, newestSecond };
   }
 
   /** True once a job message was read. */
@@ -86,6 +95,7 @@ export class WorkerLogParser {
   #trace([head, date = '', time = '', source = '']: RegExpExecArray, bytes: Buffer): WorkerEvent[] {
     const second = Math.floor(Date.parse(`${date}T${time}`) / 1_000);
     if (Number.isNaN(second)) return [];
+    this.newestSecond = second;
     const text = bytes.toString('utf8', head.length, head.length + NAME_LENGTH_MAX).trimEnd();
     if (source === 'Worker' && text === 'Job message:' && !this.#known) {
       this.#message = new JobMessageReader();
@@ -108,6 +118,7 @@ function eventOf(source: string, text: string, second: number): WorkerEvent | un
     const [, name] = STEP.exec(text) ?? [];
     if (name !== undefined) return { kind: 'step', second, name: name.endsWith("'") ? name.slice(0, -1) : name };
     if (text === 'Skipping step due to condition evaluation.') return { kind: 'step_skipped' };
+    if (text === 'Starting the step.') return { kind: 'step_runs' };
     const [, result] = STEP_RESULT.exec(text) ?? [];
     return result === undefined ? undefined : { kind: 'step_result', second, conclusion: conclusionOf(result) };
   }

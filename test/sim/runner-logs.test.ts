@@ -25,6 +25,7 @@ const short = {
   awayMs: 0,
   kills: 0,
   starve: false,
+  keepRaw: false,
   onStep: () => {},
 } as const satisfies Omit<CampaignOptions, 'folder'>;
 

@@ -3,6 +3,7 @@ import type {
   Cursor,
   DeadLetter,
   Journal,
+  JournalRoom,
   JournalStats,
   Progress,
   RefusedRecord,
@@ -27,6 +28,7 @@ interface StoredBatch {
 
 interface Appending {
   readonly batch: BuiltBatch;
+  readonly urgent: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -97,9 +99,9 @@ export class FakeJournal implements Journal {
   /** True: `append` answers when `commit` or `refuse` is called only. */
   byHand = false;
 
-  append(batch: BuiltBatch): Promise<void> {
+  append(batch: BuiltBatch, urgent = false): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.appending.push({ batch, resolve, reject });
+    this.appending.push({ batch, urgent, resolve, reject });
     if (!this.byHand) this.commit();
     return promise;
   }
@@ -251,6 +253,10 @@ export class FakeJournal implements Journal {
 
   async runCheckpoints(): Promise<RunCheckpoints> {
     return { jobs: [], workerLogs: [] };
+  }
+
+  room(): Promise<JournalRoom> {
+    return Promise.reject(new Error('no test asks for it'));
   }
 
   stats(): Promise<JournalStats> {

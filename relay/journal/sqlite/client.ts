@@ -9,6 +9,7 @@ import {
   type JournalEvents,
   type JournalIdentity,
   type JournalLimits,
+  type JournalRoom,
   type JournalStats,
   type Progress,
   type PurgeableJournal,
@@ -25,6 +26,7 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
+import { diskRoom } from './disk-room.ts';
 import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
@@ -111,9 +113,9 @@ export class SqliteJournal implements PurgeableJournal {
     return this.#nextSeq;
   }
 
-  append(batch: BuiltBatch): Promise<void> {
+  append(batch: BuiltBatch, urgent = false): Promise<void> {
     if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
-    this.#post({ kind: 'append', progress: this.#takeProgress(), batch: this.#toWire.of(batch) });
+    this.#post({ kind: 'append', progress: this.#takeProgress(), urgent, batch: this.#toWire.of(batch) });
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
   }
 
@@ -229,6 +231,10 @@ export class SqliteJournal implements PurgeableJournal {
 
   stats(): Promise<JournalStats> {
     return this.#ask((reader) => reader.call('stats'));
+  }
+
+  room(): Promise<JournalRoom> {
+    return diskRoom(this.#directory);
   }
 
   configure(limits: JournalLimits): void {

@@ -237,4 +237,17 @@ export const MIGRATIONS: readonly string[] = [
   `
   INSERT INTO setting (name, value) SELECT 'streams_entered_to', coalesce(max(first_seq + records), 0) FROM batch;
   `,
+  // Jobs none of whose lines is left: when that was found, what took the last of them, and by which purge.
+  `
+  ALTER TABLE job ADD COLUMN gone_ms INTEGER;
+  ALTER TABLE job ADD COLUMN gone_reason TEXT;
+  ALTER TABLE job ADD COLUMN gone_purge INTEGER;
+  CREATE INDEX job_present ON job (id) WHERE gone_ms IS NULL AND state = 'finished';
+  CREATE INDEX job_gone ON job (gone_ms) WHERE gone_ms IS NOT NULL;
+  `,
+  // What waits for endpoints is counted without what the relay keeps to itself.
+  `
+  DROP INDEX batch_transient;
+  CREATE INDEX batch_transient ON batch (first_seq, records, line_bytes, datasets) WHERE transient = 1;
+  `,
 ];

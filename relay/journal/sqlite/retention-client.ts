@@ -16,8 +16,11 @@ import type { PurgerCalls, PurgerOptions } from './purge/purger.ts';
 import { startWorker } from './start-worker.ts';
 
 const PAGE_BYTES = 8_192;
-/** Less than what has the writer fold the log in by itself, while others wait. */
-const FOLD_BYTES = 6 * 1_048_576;
+/**
+ * Less by far than what has the writer fold the log in by itself, while others wait; and so little at once that a commit which the disk
+ * serves behind it does not wait for long.
+ */
+const FOLD_BYTES = 2 * 1_048_576;
 
 /** Has the journal's writer do one of retention's calls. */
 export type AskWriter = <Name extends keyof PurgeDeskCalls>(

@@ -208,6 +208,11 @@ export class Store {
       .run(this.#options.clock.nowMs() - this.#options.receiptsWindowMs);
   }
 
+  /** To be called where names of streams were removed. */
+  forgetStreamIds(): void {
+    this.#streams.forgetNames();
+  }
+
   /** What only memory knows of the journal's end: to be kept before a transaction, and given to `restore` where it fails. */
   mark(): StoreMark {
     return { nextSeq: this.#nextSeq, chainHead: this.#chainHead };

@@ -88,6 +88,11 @@ export class StreamIndex {
     this.#batches = this.#large;
   }
 
+  /** To be called where names were removed from the table. */
+  forgetNames(): void {
+    this.#ids.clear();
+  }
+
   /** Undefined where they cannot be read: whoever reads the batches for themselves sees to the damage, and they go on waiting. */
   #rows(): Row[] | undefined {
     try {

@@ -19,11 +19,12 @@ import { measureIntake } from './intake.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 30;
-const HELP = `npm run bench:search -- [--records N] [--directory D] [--keep] [--scan-bytes N] | --intake S
+const HELP = `npm run bench:search -- [--records N] [--directory D] [--keep] [--scan-bytes N] [--steps S,…] | --intake S
   --records    how many records the journal gets; 2000000 where it is left out, about 600 MB of text
   --directory  where the journal goes; one that is there already is measured as it is
   --keep       leaves the journal where it is
   --scan-bytes how much text is scanned without the index; all where it is left out
+  --steps      some of fill, scan, index, search; all where it is left out
   --intake S   measures instead whether intake notices a thousand tails and searches, S seconds each
 `;
 
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
     intake: { type: 'string' },
     'scan-bytes': { type: 'string', default: '1e15' },
+    steps: { type: 'string', default: 'fill,scan,index,search' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -54,13 +56,15 @@ if (values.intake !== undefined) {
 }
 mkdirSync(directory, { recursive: true });
 try {
-  fill();
-  const bytes = unpackAlone();
-  scanForNothing(bytes);
-  index();
-  prunedSearches();
-  repositoryOfADay();
-  counts();
+  const steps = values.steps.split(',');
+  if (steps.includes('fill')) fill();
+  if (steps.includes('scan')) scanForNothing(unpackAlone());
+  if (steps.includes('index')) index();
+  if (steps.includes('search')) {
+    prunedSearches();
+    repositoryOfADay();
+    counts();
+  }
   console.log(`\nmost memory of the process: ${mega(process.resourceUsage().maxRSS * 1_024)} MB`);
 } finally {
   if (!values.keep) rmSync(directory, { recursive: true, force: true });
@@ -115,7 +119,7 @@ function scanForNothing(bytes: number): void {
 }
 
 function index(): void {
-  const indexer = new Indexer({ directory, freeBytesMin: 0 }, systemClock);
+  const indexer = new Indexer({ directory, freeBytesMin: 0, indexBytesMax: 1e12 }, systemClock);
   const timer = stopwatch();
   while (indexer.step(1_000)) progress('making the index');
   const { wallS, cpuS } = timer();

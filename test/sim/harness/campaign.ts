@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Archive } from '../../../relay/journal/archive.ts';
+import { PAGE_DATASET, WORKER_DATASET } from '../../../relay/record/runner-file.ts';
 import { freePorts, RelayProcess } from '../../crash/relay-process.ts';
 import type { Deletion } from '../runner/upload-queue.ts';
 import type { ChunkFormat } from '../tailer/chunk.ts';
@@ -42,6 +43,8 @@ export interface CampaignOptions {
   readonly kills: number;
   /** Four busy loops take the processors, and the keepers run at nice 10. */
   readonly starve: boolean;
+  /** Writes down what the edge sent, too, so that the assembly can be had again without it. */
+  readonly keepRaw: boolean;
   readonly onStep: (step: string) => void;
 }
 
@@ -61,6 +64,7 @@ const SETTLE_MS = 120_000;
 const UNFINISHED_MS = 15_000;
 const STARVED_NICE = 10;
 const BUSY_LOOPS = 4;
+const RAW_DATASETS = [PAGE_DATASET, WORKER_DATASET];
 
 /** Jobs through simulator, keepers, tailer and relay, each a process as in reality; then what came out, held against what went in. */
 export async function campaign(options: CampaignOptions): Promise<CampaignResult> {
@@ -104,7 +108,7 @@ function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
 
 function relayConfig(
   { http, forward, admin }: Readonly<Record<'http' | 'forward' | 'admin', number>>,
-  { pageBytes, killOneIn, workerLogs }: CampaignOptions,
+  { pageBytes, killOneIn, workerLogs, keepRaw }: CampaignOptions,
 ): object {
   // Jobs that nobody ends are to be found dead within the time there is; no other job may be.
   const mayNotEnd = killOneIn > 0 || !workerLogs;
@@ -114,7 +118,10 @@ function relayConfig(
       http: { type: 'http', listen: `http://127.0.0.1:${http}` },
       forward: { type: 'forward', listen: `tcp://127.0.0.1:${forward}` },
     },
-    endpoints: { files: { type: 'file', path: './forwarded.ndjson' } },
+    endpoints: {
+      files: { type: 'file', path: './forwarded.ndjson' },
+      ...(keepRaw ? { raw: { type: 'file', path: './raw.ndjson', match: { 'event.dataset': RAW_DATASETS } } } : {}),
+    },
     journal: { min_free_bytes: 0 },
     runs: { page_bytes: pageBytes, ...(mayNotEnd ? { unfinished_warning_ms: UNFINISHED_MS } : {}) },
     admin: { listen: `127.0.0.1:${admin}` },

@@ -31,6 +31,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     keep: { type: 'boolean' },
+    'keep-raw': { type: 'boolean', default: false },
   },
 });
 const deletion = deletions.find((known) => known === values.deletion);
@@ -63,11 +64,12 @@ const result = await campaign({
   kills: Number(values.kills),
   starve: values.starve,
   fluentBit: values['fluent-bit'],
+  keepRaw: values['keep-raw'],
   onStep: (step) => console.log(`${((Date.now() - startedMs) / 1_000).toFixed(1)} s: ${step}`),
 });
 console.dir(result, { depth: 4 });
 const { missing, twice, different, unknown } = result.forwarded;
 const good = missing + twice + different + unknown === 0;
-if (good && values.keep !== true) rmSync(folder, { recursive: true });
+if (good && values.keep !== true && !values['keep-raw']) rmSync(folder, { recursive: true });
 else console.log(`kept in ${folder}`);
 process.exitCode = good ? 0 : 1;
