@@ -31,23 +31,15 @@ export class Recent {
     if (batch.bytes < SMALL_BYTES) this.#addSmall(batch);
     else this.#add(batch);
     let evicted = 0;
-    while (this.#bytes > this.#bytesMax && evicted < this.#kept.length - 1) {
-      const oldest = this.#kept[evicted]!;
-      this.#bytes -= bytesOf(oldest);
-      if (!(oldest instanceof SmallBatches)) oldest.slab.release();
-      evicted++;
-    }
-    if (evicted > 0) this.#kept = this.#kept.slice(evicted);
+    for (let bytes = this.#bytes; bytes > this.#bytesMax && evicted < this.#kept.length - 1; evicted++)
+      bytes -= bytesOf(this.#kept[evicted]!);
+    this.#evict(evicted);
   }
 
   /** Lets go of the batches that begin before a place. */
   forget(untilSeq: number): void {
-    const kept = this.#batches.filter(({ firstSeq }) => firstSeq >= untilSeq);
-    for (const { slab } of this.#batches.slice(0, this.#batches.length - kept.length)) {
-      this.#slabBytes -= slab.size;
-      slab.release();
-    }
-    this.#batches = kept;
+    const first = this.#kept.findIndex(({ firstSeq }) => firstSeq >= untilSeq);
+    this.#evict(first === -1 ? this.#kept.length : first);
   }
 
   /** The first place from `fromSeq` on that is in a batch with a record of these datasets, or in none that is here. */
@@ -82,6 +74,15 @@ export class Recent {
   #add(kept: Kept): void {
     this.#kept.push(kept);
     this.#bytes += bytesOf(kept);
+  }
+
+  #evict(count: number): void {
+    if (count === 0) return;
+    for (const oldest of this.#kept.slice(0, count)) {
+      this.#bytes -= bytesOf(oldest);
+      if (!(oldest instanceof SmallBatches)) oldest.slab.release();
+    }
+    this.#kept = this.#kept.slice(count);
   }
 
   #find(fromSeq: number): number {
