@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { CONTROL_SOCKET } from '../admin/control-socket.ts';
 import { RelayError } from '../errors.ts';
+import { request } from '../io/http.ts';
 
 const TIMEOUT_MS = 30_000;
 

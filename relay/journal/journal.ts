@@ -39,6 +39,11 @@ export interface Journal {
   streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
+  /**
+   * Calls back with the places of records that a purge took before every endpoint had them, so that what was read of them is not sent any
+   * more. Returns what ends that.
+   */
+  onPurge(listener: (seqs: readonly number[]) => void): () => void;
 
   /** The endpoint's cursor, made where it is missing: at the journal's first record or at its end. */
   openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor>;
@@ -127,6 +132,8 @@ export interface Cursor extends CursorCounts {
   readonly backlogRecords: number;
   /** Bytes of the batches waiting, uncompressed. */
   readonly backlogBytes: number;
+  /** Of these, lines of runners as they came, which go to no endpoint that does not name them. Left out where there is none. */
+  readonly internal?: { readonly records: number; readonly bytes: number };
   /** When the oldest waiting record was received; undefined where none waits. */
   readonly oldestReceivedMs: number | undefined;
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { jobStream, runStream, type JobRow } from '../../relay/journal/runs.ts';
 import type { PlannedRule } from '../../relay/journal/retention-store.ts';
 import { GoneJobs } from '../../relay/journal/sqlite/gone-jobs.ts';
+import { StreamIndex } from '../../relay/journal/sqlite/stream-index.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { heldBatch, JournalBench } from '../support/journal-bench.ts';
 import { jobRow, pageRow, runChanges, stepRow } from '../support/run-rows.ts';
@@ -24,7 +25,7 @@ class Looking implements Disposable {
     this.jobs = new GoneJobs(this.database, this.clock, () => this.streamsForgotten++);
   }
 
-  /** A job with lines in a batch of its own, so large that it is in the index at once; with what the batch holds beside them. */
+  /** A job with lines in a batch of its own, entered into the index as it would be with others; with what the batch holds beside them. */
   add(n: number, given: Partial<JobRow> = {}, besides: readonly string[] = []): void {
     const seq = this.bench.nextSeq;
     const texts = [`line of ${guid(n)} ${'x'.repeat(70_000)}`, ...besides];
@@ -35,6 +36,7 @@ class Looking implements Disposable {
     const pages = [pageRow({ timeline, jobRecord: guid(n), record: guid(n) })];
     const changes = [runChanges({ job, steps: [stepRow()], pages })];
     this.bench.append(heldBatch(seq, texts, { streams, changes }));
+    new StreamIndex(this.database).enter(seq, streams);
   }
 
   /** A whole pass, an hour after the one before. */
@@ -67,6 +69,11 @@ test('a job whose lines were purged says so for a time, with the purge; then its
   using looking = new Looking();
   looking.add(1, {}, ['somebody else’s']);
   looking.add(2);
+  // Streams come into the index some batches later.
+  for (let n = 0; n < 64; n++) {
+    const seq = looking.bench.nextSeq;
+    looking.bench.append(heldBatch(seq, ['y'.repeat(70_000), ''], { streams: ['host:a'] }));
+  }
   await looking.pass();
   expect(looking.gone).toEqual({ 1: undefined, 2: undefined });
 
@@ -87,6 +94,7 @@ test('a job whose lines were purged says so for a time, with the purge; then its
   expect([looking.rows('job'), looking.rows('step'), looking.rows('page')]).toEqual([0, 0, 0]);
   // The index still tells of the batch that was rewritten, but for nothing of the one that went.
   expect(looking.database.prepare('SELECT name FROM stream ORDER BY 1').pluck().all()).toEqual([
+    'host:a',
     jobStream({ timeline: guid(1) }),
     runStream('corp/web', '1'),
   ]);

@@ -44,6 +44,26 @@ test('where the relay’s own reader is behind, only what is kept for it stays: 
   expect([...bench.records().keys()][0]).toBeGreaterThan(41);
 });
 
+test('lines of runners as they came are told apart from what else waits', () => {
+  using bench = benchWithReaders();
+  const datasets = { 'github.runner.page': 2, 'github.runner.worker': 1 };
+  const add = (options: Parameters<typeof heldBatch>[2]): void =>
+    void bench.append(heldBatch(bench.nextSeq, ['a', 'b', 'c'], options));
+  add({ transient: true, datasets });
+  add({});
+  add({ transient: true, datasets: { secret: 3 } });
+  add({ transient: true, datasets: { ...datasets, secret: 1 } });
+  const siem = () => bench.reader.cursors().find(({ endpoint }) => endpoint === 'siem')!;
+
+  expect(siem()).toMatchObject({ backlogRecords: 12, internal: { records: 3 } });
+  bench.writer.advance('siem', delivered(1, 3));
+  bench.writer.settle();
+  expect(siem()).toMatchObject({ backlogRecords: 10, internal: { records: 1 } });
+  bench.writer.advance('siem', delivered(3, 4));
+  bench.writer.settle();
+  expect(siem().internal).toBeUndefined();
+});
+
 test('nothing goes that an endpoint is owed', () => {
   using bench = benchWithReaders();
   let taken = 0;

@@ -245,4 +245,9 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX job_present ON job (id) WHERE gone_ms IS NULL AND state = 'finished';
   CREATE INDEX job_gone ON job (gone_ms) WHERE gone_ms IS NOT NULL;
   `,
+  // What waits for endpoints is counted without what the relay keeps to itself.
+  `
+  DROP INDEX batch_transient;
+  CREATE INDEX batch_transient ON batch (first_seq, records, line_bytes, datasets) WHERE transient = 1;
+  `,
 ];
