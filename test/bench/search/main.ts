@@ -115,6 +115,8 @@ function unpackBy(what: string, decode: typeof decodePayload): number {
 }
 
 function scanForNothing(bytes: number): void {
+  // What an index rules out is not scanned.
+  for (const suffix of ['', '-wal', '-shm']) rmSync(join(directory, SKETCH_FILE + suffix), { force: true });
   const queries = ['segmentation', '"kernel panic"', 'user.name:nobody', 'outofmemory OR deadlock', 'zq'];
   for (const query of queries) {
     const timer = stopwatch();

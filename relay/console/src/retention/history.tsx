@@ -50,8 +50,10 @@ export function PurgeHistory() {
                     <td>
                       <Badge tone={purgeTone(run.state)}>{run.state}</Badge>
                     </td>
-                    <td>{time(run.started)}</td>
-                    <td>{run.ended === null ? '' : duration(Date.parse(run.ended) - Date.parse(run.started))}</td>
+                    <td class="moment">{time(run.started)}</td>
+                    <td class="moment">
+                      {run.ended === null ? '' : duration(Date.parse(run.ended) - Date.parse(run.started))}
+                    </td>
                     <td class="number">{count(run.records)}</td>
                     <td class="number">{bytes(run.stored_bytes)}</td>
                     <td>
