@@ -201,6 +201,14 @@ test('nothing outside of the journal knows SQLite', () => {
   expect(offences.filter((file) => !/^relay\/(journal|runtime)\//.test(file))).toEqual(['relay/keeper/positions.ts']);
 });
 
+test('every file that a thread starts from is built, beside the parts', () => {
+  const built = readFileSync('vite.config.ts', 'utf8');
+  const threads = sources.filter((file) => file.endsWith('-worker.ts') && !file.endsWith('start-worker.ts'));
+
+  expect(threads.length).toBeGreaterThan(3);
+  expect(threads.filter((file) => !built.includes(`'${file}'`))).toEqual([]);
+});
+
 test('Node’s HTTP is not imported: that would load its `fetch`', () => {
   const importing = sources.filter((file) =>
     importsOf(file).some(({ specifier, typeOnly }) => specifier === 'node:http' && !typeOnly),
