@@ -34,6 +34,12 @@ const RECEIPTS_MAX = 200_000;
  * this much is lost where the process is killed. It is enough to keep the journal busy while one commit is under way.
  */
 const UNANSWERED_BYTES_MAX = 8 * 1_048_576;
+/**
+ * A commit costs the processor about as much as a few full batches do. So in a flood that nobody awaits an answer to, so many bytes of
+ * them are handed over together, or what has come in so many times the delay that the configuration allows.
+ */
+const FLOOD_BYTES = 2 * 1_048_576;
+const FLOOD_DELAYS = 3;
 /** After the journal refused a batch it is offered again at this interval. */
 const RETRY_INTERVAL_MS = 500;
 /** Where this many records came during one commit, waiting for more, up to so many bytes, makes better batches than it costs. */
@@ -71,6 +77,9 @@ export class Acceptor {
   readonly #sealed: BuiltBatch[] = [];
   #posted = 0;
   #unanswered = 0;
+  /** Bytes of the batches that are sealed and not handed over. */
+  #heldBytes = 0;
+  #holdTimer: Timer | undefined;
   #inFlightBytes = 0;
   #recordsAtSeal = 0;
   #gatherTimer: Timer | undefined;
@@ -198,6 +207,7 @@ export class Acceptor {
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#derived.set(changes, resolve);
+    this.#endHold();
     // While the journal refuses nothing is sealed by itself.
     if (this.#refusal === undefined) this.flush();
     else {
@@ -251,6 +261,7 @@ export class Acceptor {
     this.#gatherTimer?.cancel();
     this.#gatherTimer = undefined;
     this.#builder.seal();
+    this.#endHold();
     const end = this.#builder.nextSeq;
     if (end > this.#durableSeq) {
       const enough = new AbortController();
@@ -275,6 +286,7 @@ export class Acceptor {
   /** Resolves when the records before `endSeq` are durable; rejects when that takes longer than a sender should wait. */
   #durable(endSeq: number): Promise<void> {
     if (endSeq <= this.#durableSeq) return Promise.resolve();
+    this.#endHold();
     return new Promise((resolve, reject) => {
       const deadlineMs = this.#options.clock.monotonicMs() + this.#options.patienceMs;
       // In the order of the records; only a repeat of an earlier request is not the last.
@@ -288,10 +300,33 @@ export class Acceptor {
     this.#sealed.push(batch);
     this.#inFlightBytes += batch.bytes;
     this.#recordsAtSeal = this.#builder.nextSeq;
-    if (this.#refusal === undefined) this.#post();
+    this.#heldBytes += batch.bytes;
+    if (this.#refusal !== undefined) return;
+    if (!this.#mayHold(batch)) this.#post();
+    else
+      this.#holdTimer ??= this.#options.clock.after(this.#options.commitDelayMsMax * FLOOD_DELAYS, () => {
+        this.#holdTimer = undefined;
+        if (this.#refusal === undefined) this.#post();
+      });
+  }
+
+  /** Whether a batch may wait for others to be handed over with it: it is full, and nobody waits for it. */
+  #mayHold({ bytes, receipts, changes, continues }: BuiltBatch): boolean {
+    const { batchBytesMax, commitDelayMsMax, inFlightBytesMax } = this.#options;
+    const awaited = this.#pending.length > 0 || this.#derived.size > 0 || receipts.length > 0 || changes.length > 0;
+    if (awaited || continues || commitDelayMsMax === 0 || bytes < batchBytesMax) return false;
+    return this.#heldBytes < Math.min(FLOOD_BYTES, inFlightBytesMax / 4);
+  }
+
+  /** Hands over what waits for others: somebody waits for it now. */
+  #endHold(): void {
+    if (this.#holdTimer !== undefined && this.#refusal === undefined) this.#post();
   }
 
   #post(): void {
+    this.#holdTimer?.cancel();
+    this.#holdTimer = undefined;
+    this.#heldBytes = 0;
     const urgent = this.#sealed.some(({ changes }) => changes.length > 0);
     while (this.#posted < this.#sealed.length) {
       const batch = this.#sealed[this.#posted]!;
@@ -327,7 +362,7 @@ export class Acceptor {
     if (this.#refusal !== undefined) return this.#letIn();
     this.#relieve();
     // What was sealed while the journal took nothing has not been offered yet.
-    this.#post();
+    if (this.#holdTimer === undefined) this.#post();
     if (this.#sealed.length === 0) this.#continue();
   }
 

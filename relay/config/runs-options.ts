@@ -18,7 +18,8 @@ export const runsOptions = z
         'where that is not sure.',
     ),
     identity_wait_ms: waitOption(30_000).describe(
-      'How long the lines of a job wait for the Worker log that says whose it is. Then they go out as `unmapped`.',
+      'How long the lines of a job wait for the Worker log that says whose it is. Then they go out as `unmapped`. Where the relay gets ' +
+        'Worker logs of other jobs, four times as long: this one is likely to be on its way.',
     ),
     order_wait_ms: waitOption(30_000).describe(
       'How long lines wait for others that belong before them. Then those are given up for missing, until they come.',

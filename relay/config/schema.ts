@@ -114,7 +114,8 @@ const journalOptions = z
       .max(1_000)
       .default(2)
       .describe(
-        'The longest that records wait for others to be committed with them, while many come in. A lone record never waits.',
+        'The longest that records wait for others to be committed with them, while many come in; full batches that no sender waits for: three ' +
+          'times as long. A lone record never waits.',
       ),
     max_batch_bytes: sizeOption({ bytesMin: 64 * 1024, bytesMax: 16 * 1024 ** 2, fallback: '512KiB' }).describe(
       'The size at which a batch is committed without waiting for more.',

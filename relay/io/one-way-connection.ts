@@ -23,6 +23,11 @@ export interface OneWayConnectionOptions {
 const PROGRESS_INTERVAL_MS = 1_000;
 /** As often sent again without an answer, about ten seconds, means that nobody is there. */
 const RETRANSMISSIONS_MAX = 5;
+/**
+ * Where the kernel took so much since it was asked last, it need not be asked: its buffer is smaller, so the peer has confirmed some of
+ * it. To ask costs milliseconds, for the answer lists every connection of the machine.
+ */
+const FLOWING_BYTES = 64 * 1_048_576;
 /** How long `close` waits for what the kernel was given to reach the peer. */
 const CLOSE_TIMEOUT_MS = 2_000;
 
@@ -36,6 +41,9 @@ export class OneWayConnection {
   #failure: RelayError | undefined;
   #isClosing = false;
   #writesPending = 0;
+  /** Bytes that the kernel took, and how many they were when it was asked last. */
+  #takenBytes = 0;
+  #askedBytes = 0;
   /** Runs while bytes are on their way. */
   #watch: Timer | undefined;
 
@@ -66,6 +74,7 @@ export class OneWayConnection {
       this.#watch ??= clock.every(PROGRESS_INTERVAL_MS, () => void this.#checkProgress());
       this.#socket.write(bytes, (error) => {
         this.#writesPending--;
+        this.#takenBytes += bytes.length;
         stall.cancel();
         signal.removeEventListener('abort', abandon);
         if (error === undefined || error === null) resolve();
@@ -92,6 +101,9 @@ export class OneWayConnection {
 
   async #checkProgress(): Promise<void> {
     const { progress = tcpProgress, name } = this.#options;
+    const flowing = this.#takenBytes - this.#askedBytes >= FLOWING_BYTES;
+    this.#askedBytes = this.#takenBytes;
+    if (flowing) return;
     const { bytesWritten } = this.#socket;
     const found = await progress(this.#socket);
     if (found !== undefined && found.retransmissions >= RETRANSMISSIONS_MAX)

@@ -39,6 +39,11 @@ export interface Journal {
   streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
+  /**
+   * Calls back with the places of records that a purge took before every endpoint had them, so that what was read of them is not sent any
+   * more. Returns what ends that.
+   */
+  onPurge(listener: (seqs: readonly number[]) => void): () => void;
 
   /** The endpoint's cursor, made where it is missing: at the journal's first record or at its end. */
   openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor>;

@@ -1,4 +1,5 @@
-import { utf8SequenceLength, type LineWriter, type Source } from './line-writer.ts';
+import type { LineWriter, Source } from './line-writer.ts';
+import { utf8SequenceLength } from './utf8.ts';
 
 /**
  * JSON text, as a sender wrote it, into JSON text as the relay writes it: no white space, valid UTF-8, `\u` escapes only where JSON

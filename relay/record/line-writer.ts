@@ -1,3 +1,5 @@
+import { utf8SequenceLength } from './utf8.ts';
+
 /**
  * Writes one JSON line, byte by byte, into a slab. This is the relay's innermost loop: it runs over every byte that every
  * sender sends, so it looks at four bytes at a time and falls back to one at a time only around what JSON must escape.
@@ -84,6 +86,27 @@ export class LineWriter {
 
   byte(value: number): void {
     this.bytes[this.position++] = value;
+  }
+
+  /** Writes up to four bytes at once, the first of them lowest in `bytes`. */
+  few(bytes: number, length: number): void {
+    this.view.setInt32(this.position, bytes, true);
+    this.position += length;
+  }
+
+  /** Copies bytes up to the first that is not marked with 1 in `plain`; returns where that is, or `end`. */
+  marked(source: Source, start: number, end: number, plain: Uint8Array): number {
+    const from = source.bytes;
+    const to = this.bytes;
+    let d = this.position;
+    let s = start;
+    for (; s < end; s++, d++) {
+      const byte = from[s]!;
+      if (plain[byte] === 0) break;
+      to[d] = byte;
+    }
+    this.position = d;
+    return s;
   }
 
   /** A whole number, at least 0. */
@@ -259,29 +282,6 @@ function specialBytes(four: number): number {
   return (
     (four | (four - 0x20202020) | ((four ^ 0x22222222) - 0x01010101) | ((four ^ 0x5c5c5c5c) - 0x01010101)) & 0x80808080
   );
-}
-
-/**
- * The length of the UTF-8 sequence that starts at `start` with a byte of 0x80 or more; negative where it is not valid:
- * then its absolute value is the length of the maximal part to replace (Unicode 16, table 3-7 and §3.9).
- */
-export function utf8SequenceLength(bytes: Uint8Array, start: number, end: number): number {
-  const first = bytes[start]!;
-  if (first < 0xc2 || first > 0xf4) return -1;
-  const second = start + 1 < end ? bytes[start + 1]! : 0;
-  if (first < 0xe0) return (second & 0xc0) === 0x80 ? 2 : -1;
-  let low = 0x80;
-  let high = 0xbf;
-  if (first === 0xe0) low = 0xa0;
-  else if (first === 0xed) high = 0x9f;
-  else if (first === 0xf0) low = 0x90;
-  else if (first === 0xf4) high = 0x8f;
-  if (second < low || second > high) return -1;
-  const third = start + 2 < end ? bytes[start + 2]! : 0;
-  if ((third & 0xc0) !== 0x80) return -2;
-  if (first < 0xf0) return 3;
-  const fourth = start + 3 < end ? bytes[start + 3]! : 0;
-  return (fourth & 0xc0) === 0x80 ? 4 : -3;
 }
 
 /** A fragment of JSON, made once and copied often. */

@@ -4,16 +4,27 @@ import { sourceOf, type Source } from './line-writer.ts';
 /** More names than this in one batch, and the index gives up on it. */
 const NAMES_MAX = 512;
 const NAME_BYTES_MAX = 255;
-const SLOTS = 2_048;
+/** Names remembered from batch to batch. With those of one batch more, they leave most slots free. */
+const KNOWN_MAX = 2_048;
+const SLOTS = 8_192;
+
+interface KnownName {
+  readonly kind: string;
+  readonly bytes: Source;
+  readonly name: StreamName;
+  /** The last batch that it was in. */
+  batch: number;
+}
 
 /**
- * The distinct stream names of one batch. It is asked once or twice for each record, so it compares bytes and makes a string
- * only for a name that is new.
+ * The distinct stream names of one batch. It is asked once or twice for each record, so it compares bytes, and since batches mostly
+ * have the names of the batch before, it makes a string only for a name that is new to all of them.
  */
 export class StreamSet {
   readonly #slots = new Int32Array(SLOTS);
-  readonly #kinds: string[] = [];
-  readonly #names: Source[] = [];
+  readonly #known: KnownName[] = [];
+  #names: StreamName[] = [];
+  #batch = 1;
   #last: Source | undefined;
   #lastKind = '';
   /** True where a name did not fit. */
@@ -41,19 +52,25 @@ export class StreamSet {
         this.#insert(slot, kind, name.bytes, start, length);
         return;
       }
-      if (this.#equals(entry, kind, name, start, length)) return;
+      const known = this.#known[entry]!;
+      if (!equals(known, kind, name, start, length)) continue;
+      if (known.batch !== this.#batch) this.#take(known);
+      return;
     }
   }
 
   names(): StreamName[] {
-    return this.#names.map(({ bytes }, i) => `${this.#kinds[i]!}:${Buffer.from(bytes).toString('utf8')}`);
+    return this.#names;
   }
 
   clear(): void {
-    if (this.#names.length > 0) this.#slots.fill(0);
+    if (this.#known.length > KNOWN_MAX) {
+      this.#slots.fill(0);
+      this.#known.length = 0;
+    }
+    this.#batch++;
     this.#last = undefined;
-    this.#kinds.length = 0;
-    this.#names.length = 0;
+    this.#names = [];
     this.full = false;
   }
 
@@ -62,18 +79,28 @@ export class StreamSet {
       this.full = true;
       return;
     }
-    this.#kinds.push(kind);
-    this.#names.push(sourceOf(Buffer.from(bytes.subarray(start, start + length))));
-    this.#slots[slot] = this.#names.length;
+    const own = Buffer.from(bytes.subarray(start, start + length));
+    const known = { kind, bytes: sourceOf(own), name: `${kind}:${own.toString('utf8')}` as const, batch: 0 };
+    this.#known.push(known);
+    this.#slots[slot] = this.#known.length;
+    this.#take(known);
   }
 
-  #equals(entry: number, kind: string, other: Source, start: number, length: number): boolean {
-    const name = this.#names[entry]!;
-    if (name.bytes.length !== length || this.#kinds[entry] !== kind) return false;
-    let i = 0;
-    for (; i <= length - 4; i += 4)
-      if (name.view.getInt32(i, true) !== other.view.getInt32(start + i, true)) return false;
-    for (; i < length; i++) if (name.bytes[i] !== other.bytes[start + i]) return false;
-    return true;
+  #take(known: KnownName): void {
+    if (this.#names.length >= NAMES_MAX) {
+      this.full = true;
+      return;
+    }
+    known.batch = this.#batch;
+    this.#names.push(known.name);
   }
+}
+
+function equals({ kind, bytes }: KnownName, otherKind: string, other: Source, start: number, length: number): boolean {
+  if (bytes.bytes.length !== length || kind !== otherKind) return false;
+  let i = 0;
+  for (; i <= length - 4; i += 4)
+    if (bytes.view.getInt32(i, true) !== other.view.getInt32(start + i, true)) return false;
+  for (; i < length; i++) if (bytes.bytes[i] !== other.bytes[start + i]) return false;
+  return true;
 }

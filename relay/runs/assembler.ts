@@ -1,6 +1,6 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
 import { placePage } from './attribution.ts';
-import { inferJobRecord, strangersIn } from './infer.ts';
+import { inferJobRecord, strangersIn, type Certainty } from './infer.ts';
 import type { Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
@@ -50,10 +50,14 @@ type WorkerLine = Extract<RawLine, { kind: 'worker' }>;
 /** Nothing more is expected of a job that has ended once this long nothing came, beside the time that lines wait for their step. */
 const SETTLE_MS = 1_000;
 const WORKER_FILES_MAX = 5_000;
+/** Worker logs that are known to be sent are waited for so many times longer. */
+const LATE_LOG_FACTOR = 4;
+/** After so many times the wait for the Worker log, pages that would tell the job page apart will not come either. */
+const LOST_PAGE_FACTOR = 10;
 
 /** After this time no line waits any more because of what is usual: neither for its step, nor its run, nor for those before it. */
 function longWaitMs({ attributionWaitMs, identityWaitMs, orderWaitMs }: Patience): number {
-  return 2 * Math.max(attributionWaitMs, identityWaitMs, orderWaitMs);
+  return Math.max(2 * attributionWaitMs, 2 * orderWaitMs, LOST_PAGE_FACTOR * identityWaitMs);
 }
 
 /**
@@ -169,8 +173,7 @@ export class Assembler {
     const longAgoMs = nowMs - longWaitMs(this.#options);
     for (const stray of this.#strays.unclaimed(nowMs - orderWaitMs, longAgoMs)) this.#assign(stray);
     for (const job of this.#book.jobs) {
-      if (job.jobRecord === undefined && nowMs - job.sinceMs >= this.#options.identityWaitMs)
-        this.#infer(job, job.sinceMs < longAgoMs);
+      this.#doWithoutLog(job, nowMs);
       job.advance(nowMs, this.#options);
       this.#partStrangers(job, nowMs);
       this.#watch(job, nowMs);
@@ -278,8 +281,17 @@ export class Assembler {
     return others.findLast((other) => other.job !== undefined)?.job;
   }
 
-  #infer(job: Job, force: boolean): void {
-    const record = inferJobRecord(job, force);
+  /** Goes on without the Worker log of a job. Where others come, this one is likely to be late, as after an outage. */
+  #doWithoutLog(job: Job, nowMs: number): void {
+    const waitedMs = nowMs - job.sinceMs;
+    const { identityWaitMs } = this.#options;
+    const waitMs = this.#files.size === 0 ? identityWaitMs : LATE_LOG_FACTOR * identityWaitMs;
+    if (job.jobRecord !== undefined || waitedMs < waitMs) return;
+    this.#infer(job, waitedMs < LOST_PAGE_FACTOR * identityWaitMs ? 'certain' : 'likely');
+  }
+
+  #infer(job: Job, certainty: Certainty): void {
+    const record = inferJobRecord(job, certainty);
     if (record === undefined) return;
     job.notes.add('no Worker log told which page is the job’s; it was taken from what the pages hold');
     job.decide(record);
@@ -345,7 +357,7 @@ export class Assembler {
   }
 
   #finish(job: Job, nowMs: number): void {
-    if (job.jobRecord === undefined) this.#infer(job, true);
+    if (job.jobRecord === undefined) this.#infer(job, 'any');
     job.advance(nowMs, this.#options, 'over');
     job.fill();
     job.state = 'finished';
@@ -368,7 +380,7 @@ export class Assembler {
     held.sort((a, b) => b.bytes - a.bytes);
     for (const { job, bytes } of held) {
       if (this.heldBytes <= this.#options.heldBytesMax) break;
-      if (job.jobRecord === undefined) this.#infer(job, true);
+      if (job.jobRecord === undefined) this.#infer(job, 'any');
       job.relieve(nowMs, this.#options);
       job.notes.add('more was held than may be: lines were let go before all that belongs to them had come');
       this.heldBytes -= bytes;

@@ -51,7 +51,7 @@ export function stepOf(
   }
   if (isOwn(job, line, waits)) return OWN;
   if (!isMapped) return waits.forCopy ? undefined : UNKNOWN;
-  const steps = stepsByTime(job, ticks);
+  const steps = stepsByTime(job, ticks, waits.isOver);
   const isTold = waits.isOver || job.steps.isTold(secondOf(ticks));
   // Where the pages of all steps that ran then are there and none has the line, it is the job's own.
   if (isTold && steps.length === 0) return OWN;
@@ -64,7 +64,7 @@ export function stepOf(
 /** The only step that a line can be of by its time, where it has no neighbours that could say more. */
 export function stepByTime(job: Job, { parts: { ticks } }: OrderedLine): Step | undefined {
   if (ticks === undefined || !job.steps.isTold(secondOf(ticks))) return undefined;
-  const [step, ...more] = stepsByTime(job, ticks);
+  const [step, ...more] = stepsByTime(job, ticks, false);
   return more.length === 0 ? step : undefined;
 }
 
@@ -100,10 +100,14 @@ function stepBefore(job: Job, line: OrderedLine): number | undefined {
   return holeBefore(job, line) === undefined ? job.reached : undefined;
 }
 
-/** The steps that a line without a copy may be of, by the Worker log: not those whose own page goes past its time without it. */
-function stepsByTime(job: Job, ticks: number): Step[] {
-  return job.steps.during(secondOf(ticks)).filter((step) => {
+/**
+ * The steps that a line without a copy may be of, by the Worker log: not those whose own page goes past its time without it, nor, when
+ * nothing more will come, those that have ended and whose page is there.
+ */
+function stepsByTime(job: Job, ticks: number, isOver: boolean): Step[] {
+  return job.steps.during(secondOf(ticks), job.isDebug).filter((step) => {
     const stream = step.record === undefined ? undefined : job.stepPages.get(step.record);
-    return stream === undefined || stream.pages.gaps().length > 0 || stream.newestTicks <= ticks;
+    if (stream === undefined || stream.pages.gaps().length > 0) return true;
+    return stream.newestTicks <= ticks && !(isOver && step.finishedSecond !== undefined);
   });
 }

@@ -1,5 +1,5 @@
 import { BOM, BOM_LENGTH } from './page-line.ts';
-import type { Hole, OrderedLine, PageOrder } from './page-order.ts';
+import type { Ending, Hole, OrderedLine, PageOrder } from './page-order.ts';
 import type { Job } from './job.ts';
 import { settle, type StepLine, type StepStream } from './step-pages.ts';
 
@@ -52,7 +52,7 @@ function fillHole(job: Job, page: PageOrder, hole: Hole, left: Left[]): void {
   if (fitting.at(-1)?.line.line.parts.text.equals(after.text) === true) fitting.pop();
   let at = hole[0];
   for (const one of fitting) {
-    const placed = placedLine(one, page.number, at);
+    const placed = placedLine(one, { number: page.number, offset: at, ending: page.ending });
     if (placed.end > hole[1]) break;
     job.emitFilled(placed.line, page.path, one.stream.step, one.stream.pages.record);
     left.splice(left.indexOf(one), 1);
@@ -66,32 +66,44 @@ function fillHole(job: Job, page: PageOrder, hole: Hole, left: Left[]): void {
 function addTail(job: Job, tail: readonly Left[]): void {
   const last = [...(job.jobPages?.pages ?? [])].at(-1);
   const number = last?.number ?? 1;
+  const ending = last?.ending ?? tail.find(({ line }) => !line.line.supposed)?.line.line.ending ?? 'lf';
   const path = last?.path ?? pathOfJobPage(job, tail[0]!);
   let at = last?.end ?? 0;
   for (const one of tail) {
-    const placed = placedLine(one, number, at);
+    const placed = placedLine(one, { number, offset: at, ending });
     job.emitFilled(placed.line, path, one.stream.step, one.stream.pages.record);
     at = placed.end;
   }
   job.tailFilled = true;
 }
 
-/** A line of a step page as it would stand in the job page at an offset. */
-function placedLine({ line: { line } }: Left, number: number, offset: number): { line: OrderedLine; end: number } {
+interface Place {
+  readonly number: number;
+  readonly offset: number;
+  /** How lines of the page end. */
+  readonly ending: Ending;
+}
+
+/** A line of a step page as it would stand in the job page. How the last line of a page ended is not seen there. */
+function placedLine(
+  { line: { line } }: Left,
+  { number, offset, ending: usual }: Place,
+): { line: OrderedLine; end: number } {
   const withoutBom = line.parts.bom ? line.bytes.subarray(BOM_LENGTH) : line.bytes;
   const bom = offset === 0;
-  const ending = line.ending === 'crlf' ? 2 : 1;
+  const ending = line.supposed ? usual : line.ending;
   const length = line.length - (line.parts.bom ? BOM_LENGTH : 0) + (bom ? BOM_LENGTH : 0);
   return {
     line: {
       ...line,
       number,
       offset,
+      ending,
       bytes: bom ? Buffer.concat([BOM, withoutBom]) : withoutBom,
       length,
       parts: { ...line.parts, bom },
     },
-    end: offset + length + ending,
+    end: offset + length + (ending === 'crlf' ? 2 : 1),
   };
 }
 

@@ -4,40 +4,68 @@ import type { StepStream } from './step-pages.ts';
 
 /** The runner writes its pages in pieces of this size. */
 const PIECE_BYTES = 4_096;
+/** So many lines of each page are looked at. */
+const STEP_LINES_MAX = 8;
+const JOB_LINES_MAX = 256;
+/** So many lines of two pages in turn are no chance. */
+const COPIES_LEAST = 2;
 
-interface First {
+interface Beginning {
   readonly record: string;
-  readonly ticks: number;
-  readonly text: Buffer;
+  /** Its first lines that have stamps. */
+  readonly lines: readonly { readonly ticks: number; readonly text: Buffer }[];
   readonly bytes: number;
 }
 
 /**
- * Which of a job's pages is the job page, where no Worker log says it. The first line of a job is written to the page of "Set up job" and
- * then to the job page, so of two pages that begin with the same line the later one is the job's. Where there are no such two, the page
- * that began first is it, provided that it is longer than a piece: had a step's page become that long, the job page would be there too.
- * With `force` the page that began first will do.
+ * How sure the answer must be. `certain`: the page was seen to have another one's lines. `likely`: it began first and is longer than a
+ * piece; had a step's page become that long, the job page would be there too, if only it comes at all. `any`: it began first.
  */
-export function inferJobRecord(job: Job, force: boolean): string | undefined {
-  const firsts = [...job.records]
-    .map((record) => firstLineOf(job, record))
-    .filter((first) => first !== undefined)
-    .sort((a, b) => a.ticks - b.ticks);
-  const [first] = firsts;
-  if (first === undefined) return force ? [...job.records][0] : undefined;
-  const copies = firsts.filter(({ text }) => text.equals(first.text));
-  if (copies.length > 1) return copies[1]!.record;
-  return force || first.bytes > PIECE_BYTES ? first.record : undefined;
+export type Certainty = 'certain' | 'likely' | 'any';
+
+/**
+ * Which of a job's pages is the job page, where no Worker log says it: the one that has the first lines of another page, each written right
+ * after that page's own.
+ */
+export function inferJobRecord(job: Job, certainty: Certainty): string | undefined {
+  const beginnings = [...job.records]
+    .map((record) => beginningOf(job, record))
+    .filter((beginning) => beginning !== undefined)
+    .sort((a, b) => a.lines[0]!.ticks - b.lines[0]!.ticks);
+  const [first] = beginnings;
+  if (first === undefined) return certainty === 'any' ? [...job.records][0] : undefined;
+  const found = beginnings.find((page) => beginnings.some((step) => step !== page && hasCopies(page, step)));
+  if (found !== undefined || certainty === 'certain') return found?.record;
+  return certainty === 'any' || first.bytes > PIECE_BYTES ? first.record : undefined;
 }
 
-function firstLineOf(job: Job, record: string): First | undefined {
-  const page = job.pagesOf(record).page(1, '');
-  const line = page.heldLines[0];
-  if (line === undefined || line.offset !== 0) return undefined;
-  const { ticks, text } = readPageLine(line.bytes);
-  if (ticks === undefined) return undefined;
-  const bytes = page.heldLines.reduce((sum, held) => sum + held.bytes.length, 0);
-  return { record, ticks, text, bytes };
+function beginningOf(job: Job, record: string): Beginning | undefined {
+  const held = job.pagesOf(record).page(1, '').heldLines;
+  const lines: { ticks: number; text: Buffer }[] = [];
+  let end = 0;
+  for (const { offset, length, bytes } of held.slice(0, JOB_LINES_MAX)) {
+    // After each line stand one byte or two.
+    if (offset > end + 2) break;
+    end = offset + length;
+    const { ticks, text } = readPageLine(bytes);
+    if (ticks !== undefined) lines.push({ ticks, text });
+  }
+  if (lines.length === 0) return undefined;
+  return { record, lines, bytes: held.reduce((sum, { bytes }) => sum + bytes.length, 0) };
+}
+
+/** True where the first lines of a step's page are in the job's page, in turn. */
+function hasCopies({ lines: page }: Beginning, { lines }: Beginning): boolean {
+  const step = lines.slice(0, STEP_LINES_MAX);
+  const at = page.findIndex(({ ticks }) => ticks >= step[0]!.ticks);
+  if (at < 0) return false;
+  const copies = page.slice(at, at + step.length);
+  const areCopies = copies.every(({ ticks, text }, i) => {
+    const original = step[i]!;
+    const before = copies[i - 1]?.ticks ?? Number.NEGATIVE_INFINITY;
+    return before <= original.ticks && original.ticks <= ticks && text.equals(original.text);
+  });
+  return areCopies && copies.length >= COPIES_LEAST;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { JobChange, JobCheckpoint, JobRow, JobWithParts } from '../journal/runs.ts';
+import type { JobChange, JobCheckpoint, JobRow, JobWithParts, PageRow } from '../journal/runs.ts';
 import type { HoleTimes } from './fill.ts';
 import type { StepAnswer } from './attribution.ts';
 import { Job } from './job.ts';
@@ -23,10 +23,13 @@ interface Checkpoint {
   readonly lastStep: (Omit<StepAnswer, 'step'> & { readonly number: number | undefined }) | undefined;
   readonly steplessLines: number;
   readonly reached: number | undefined;
+  readonly isDebug: boolean;
   /** When its step pages begin, by their records. */
   readonly pageStarts: Readonly<Record<string, number>>;
   readonly holeTimes: readonly (Omit<HoleTimes, 'after'> & { readonly after: { ticks: number; base64: string } })[];
+  /** Bytes of its pages as the runner counts them, and those pages whose last line's ending was supposed. */
   readonly content: Readonly<Record<string, number>>;
+  readonly supposed: readonly number[];
   /** How the lines of its pages end, as far as that was seen. */
   readonly endings: Readonly<Record<string, Ending>>;
 }
@@ -48,7 +51,7 @@ export function changeOf(job: Job, seqs: JobSeqs): JobChange | undefined {
   );
   const steps = job.message === undefined ? [] : job.steps.rows(true);
   for (const step of job.steps.steps) step.changed = false;
-  return { job: rowOf(job, key.jobRecord, seqs), steps, pages, checkpoint: checkpointOf(job) };
+  return { job: rowOf(job, key.jobRecord, seqs), steps, pages, checkpoint: checkpointOf(job, unsettled) };
 }
 
 function rowOf(job: Job, jobRecord: string, seqs: JobSeqs): JobRow {
@@ -91,13 +94,23 @@ function rowOf(job: Job, jobRecord: string, seqs: JobSeqs): JobRow {
   };
 }
 
+interface Unsettled {
+  readonly from: number;
+  readonly lines: number;
+  readonly content: number;
+}
+
 /** For each page the lines that have had their turn and wait for something else: after a restart they are had again, but for the oldest. */
-function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> {
-  const unsettled = new Map<PageOrder, { from: number; lines: number }>();
-  const note = (page: PageOrder, { offset, pin }: OrderedLine): void => {
-    if (pin?.left === true) return;
-    const known = unsettled.get(page);
-    unsettled.set(page, { from: Math.min(known?.from ?? offset, offset), lines: (known?.lines ?? 0) + 1 });
+function unsettledOf(job: Job): Map<PageOrder, Unsettled> {
+  const unsettled = new Map<PageOrder, Unsettled>();
+  const note = (page: PageOrder, line: OrderedLine): void => {
+    if (line.pin?.left === true) return;
+    const { from, lines, content } = unsettled.get(page) ?? { from: line.offset, lines: 0, content: 0 };
+    unsettled.set(page, {
+      from: Math.min(from, line.offset),
+      lines: lines + 1,
+      content: content + line.content,
+    });
   };
   for (const line of job.queued) note(job.jobPages!.page(line.number, ''), line);
   for (const { pages, lines, retained } of job.stepPages.streams)
@@ -106,8 +119,9 @@ function unsettledOf(job: Job): Map<PageOrder, { from: number; lines: number }> 
   return unsettled;
 }
 
-function checkpointOf(job: Job): string {
+function checkpointOf(job: Job, unsettled: ReadonlyMap<PageOrder, Unsettled>): string {
   const isOver = job.state === 'finished';
+  const pages = [...(job.jobPages?.pages ?? [])];
   const checkpoint: Checkpoint = {
     runner: job.runner,
     mapped: job.message !== undefined,
@@ -125,13 +139,15 @@ function checkpointOf(job: Job): string {
         : { number: job.lastStep.step?.number, record: job.lastStep.record, by: job.lastStep.by },
     steplessLines: job.steplessLines,
     reached: job.reached,
+    isDebug: job.isDebug,
     pageStarts: Object.fromEntries(isOver ? [] : pageStartsOf(job)),
     holeTimes: (isOver ? [] : job.holeTimes).map(({ after: { ticks, text }, ...times }) => ({
       ...times,
       after: { ticks, base64: text.toString('base64') },
     })),
-    endings: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, ending }) => [number, ending])),
-    content: Object.fromEntries([...(job.jobPages?.pages ?? [])].map(({ number, content }) => [number, content])),
+    endings: Object.fromEntries(pages.map(({ number, ending }) => [number, ending])),
+    content: Object.fromEntries(pages.map((page) => [page.number, page.content - (unsettled.get(page)?.content ?? 0)])),
+    supposed: pages.filter((page) => page.supposed && !unsettled.has(page)).map(({ number }) => number),
   };
   return JSON.stringify(checkpoint);
 }
@@ -170,6 +186,7 @@ export function restoreJob(
   }
   job.steplessLines = saved.steplessLines;
   job.reached = saved.reached;
+  job.isDebug = saved.isDebug;
   job.holeTimes = saved.holeTimes.map(({ after: { ticks, base64 }, ...times }) => ({
     ...times,
     after: { ticks, text: Buffer.from(base64, 'base64') },
@@ -183,14 +200,19 @@ export function restoreJob(
   job.state = row.state;
   job.verdict = row.verdict;
   job.decide(row.jobRecord);
-  for (const page of pages)
-    job
-      .pagesOf(page.record)
-      .restore(PageOrder.restored(page, saved.content[page.number] ?? page.bytes, saved.endings[page.number]));
+  for (const page of pages) job.pagesOf(page.record).restore(restoredPage(page, row.jobRecord, saved));
   for (const stream of job.stepPages.streams) stream.firstTicks = saved.pageStarts[stream.pages.record];
   if (lastStep?.record !== undefined) job.stepPages.resume(lastStep.record);
   job.changed = false;
   return job;
+}
+
+function restoredPage(page: PageRow, jobRecord: string, { endings, content, supposed }: Checkpoint): PageOrder {
+  const { number, bytes } = page;
+  // A job's pages all end their lines alike.
+  const ending = endings[number] ?? Object.values(endings).at(-1);
+  if (page.record !== jobRecord) return PageOrder.restored(page, bytes, ending);
+  return PageOrder.restored(page, content[number] ?? bytes, ending, supposed.includes(number));
 }
 
 function messageOf({ job }: JobWithParts, steps: JobMessage['steps']): JobMessage {

@@ -53,6 +53,8 @@ export class Job {
   resumedTicks = Number.NEGATIVE_INFINITY;
   /** Of the last line; a continuation has it too. */
   lastStep: StepAnswer | undefined;
+  /** True where debug messages are wanted: the job's own first line is one. */
+  isDebug = false;
   /** The number of the step that the last line is of, the job's own lines aside; undefined where that is not known. */
   reached: number | undefined = 0;
   holeTimes: HoleTimes[] = [];
@@ -251,6 +253,7 @@ export class Job {
       this.lastStep = answer;
       if (answer.by === 'time' || answer.by === 'nothing') this.copylessLines++;
       if (answer.by !== 'own') this.reached = answer.step?.number;
+      else this.isDebug ||= line.offset === 0;
       this.#noteHole(line, ticks);
       if (this.lastTicks !== undefined)
         this.unmatchedStepLines += this.stepPages.expire(this.lastTicks, {
@@ -262,7 +265,7 @@ export class Job {
       this.lastStamp = stamp;
     }
     const { step, record, by } = this.lastStep ?? { step: undefined, record: undefined, by: 'nothing' };
-    if (this.message !== undefined && step === undefined && by !== 'own') this.steplessLines++;
+    if (this.message !== undefined && (step === undefined || step.name === '') && by !== 'own') this.steplessLines++;
     this.#emitJobLine(line, step, record, this.lastStamp);
     return true;
   }

@@ -32,6 +32,10 @@ export interface OrderedLine extends ArrivedLine {
   readonly offset: number;
   readonly number: number;
   readonly ending: Ending;
+  /** True where the ending was not seen but supposed. */
+  readonly supposed: boolean;
+  /** What it adds to the bytes of its page, as the runner counts them. */
+  readonly content: number;
   /** True where lines after it have gone before it: it was given up for missing. */
   readonly late: boolean;
   readonly parts: LineParts;
@@ -81,13 +85,15 @@ export class PageOrder {
     this.number = name.number;
   }
 
-  static restored(row: PageRow, content: number, ending: Ending = 'lf'): PageOrder {
+  /** A page as it was; `supposed` tells whether the ending of its last line was. */
+  static restored(row: PageRow, content: number, ending: Ending = 'lf', supposed = false): PageOrder {
     const page = new PageOrder(row);
     page.#end = row.bytes;
     page.#holes = [...row.gaps];
     page.#rawSeq = row.rawSeq;
     page.#content = content;
     page.#ending = ending;
+    page.#supposed = supposed;
     page.lines = row.lines;
     return page;
   }
@@ -103,6 +109,11 @@ export class PageOrder {
   /** How the last line that said so ended; what is supposed of one that does not. */
   get ending(): Ending {
     return this.#ending;
+  }
+
+  /** True where the ending of its last line was not seen but supposed. */
+  get supposed(): boolean {
+    return this.#supposed;
   }
 
   /** Supposes of its lines what was seen in the page before. */
@@ -219,7 +230,8 @@ export class PageOrder {
     this.#holes = this.#holes.flatMap((other) => (other === hole ? rest.filter(([from, to]) => from < to) : [other]));
     if (line.pin !== undefined) line.pin.held++;
     this.lines++;
-    this.#late.push({ ...line, number: this.number, ending, late: true, parts: readPageLine(line.bytes) });
+    const parts = readPageLine(line.bytes);
+    this.#late.push({ ...line, number: this.number, ending, supposed: false, content: 0, late: true, parts });
     return true;
   }
 
@@ -255,11 +267,11 @@ export class PageOrder {
     this.#supposed = ending === undefined;
     const known = ending ?? this.#ending;
     if (known !== 'none') this.#ending = known;
-    this.#content += line.length - (parts.bom ? BOM_LENGTH : 0);
-    if (parts.stamp === undefined) this.#content += this.#lastEnding;
+    const content = line.length - (parts.bom ? BOM_LENGTH : 0) + (parts.stamp === undefined ? this.#lastEnding : 0);
+    this.#content += content;
     this.#lastEnding = ENDING_LENGTH[known];
     this.#end = line.offset + line.length + this.#lastEnding;
     this.lines++;
-    return { ...line, number: this.number, ending: known, late: false, parts };
+    return { ...line, number: this.number, ending: known, supposed: this.#supposed, content, late: false, parts };
   }
 }

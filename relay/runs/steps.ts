@@ -182,9 +182,12 @@ export class StepTimeline {
     return second < this.#toldSecond || this.#complete !== undefined;
   }
 
-  /** The steps that ran during a second, by the Worker log: several where one ended and the next began in it. */
-  during(second: number): Step[] {
-    const ran = this.#ran();
+  /**
+   * The steps that ran during a second, by the Worker log: several where one ended and the next began in it. Where debug messages are
+   * wanted, those that were skipped write some too (`StepsRunner.cs`).
+   */
+  during(second: number, withSkipped: boolean): Step[] {
+    const ran = withSkipped ? this.#steps.filter(({ startedSecond }) => startedSecond !== undefined) : this.#ran();
     return ran.filter((step, i) => step.startedSecond! <= second && second <= endOf(step, ran[i + 1]));
   }
 

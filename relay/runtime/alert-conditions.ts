@@ -17,23 +17,41 @@ export interface InputSight {
   readonly heardMs: number | undefined;
 }
 
-/** What is wrong with the endpoints at this moment. */
-export function endpointConditions(relay: Relay): Readonly<Record<'endpoint_down' | 'dead_letters', Condition[]>> {
+/** Endpoints that are down at this moment. */
+export function endpointsDown(relay: Relay): Condition[] {
   const down: Condition[] = [];
-  const letters: Condition[] = [];
   for (const [name, { dispatcher }] of relay.endpoints) {
     const { state, lastFailure } = dispatcher.health;
-    if (state.name === 'down') {
-      const why = lastFailure === undefined ? '' : `: ${lastFailure.message}`;
-      down.push({ subject: name, severity: 'critical', message: `endpoint ${name} is down${why}` });
-    }
+    if (state.name !== 'down') continue;
+    const why = lastFailure === undefined ? '' : `: ${lastFailure.message}`;
+    down.push({ subject: name, severity: 'critical', message: `endpoint ${name} is down${why}` });
+  }
+  return down;
+}
+
+/** What is wrong with the endpoints at this moment. */
+export function endpointConditions(relay: Relay): Readonly<Record<'endpoint_down' | 'dead_letters', Condition[]>> {
+  const letters: Condition[] = [];
+  for (const name of relay.endpoints.keys()) {
     const refused = relay.events.counters(name).refused;
     if (refused > 0) {
       const message = `endpoint ${name} has refused ${refused} records for good since the relay started; look at its dead letters`;
       letters.push({ subject: name, severity: 'warning', message });
     }
   }
-  return { endpoint_down: down, dead_letters: letters };
+  return { endpoint_down: endpointsDown(relay), dead_letters: letters };
+}
+
+/** Why the journal takes nothing, and what of it was damaged. */
+export function journalTroubles({
+  events: { journalFull, damagedRecords, salvages },
+}: Relay): Readonly<Record<'journal_full' | 'journal_damaged', Condition[]>> {
+  const damaged = `the journal was damaged: ${damagedRecords} records were set aside; see \`spillway doctor\``;
+  return {
+    journal_full: journalFull === '' ? [] : [{ subject: '', severity: 'critical', message: journalFull }],
+    journal_damaged:
+      damagedRecords > 0 || salvages > 0 ? [{ subject: '', severity: 'critical', message: damaged }] : [],
+  };
 }
 
 /** What is wrong with the journal. */
@@ -46,15 +64,23 @@ export function journalConditions(
   const disk = fileBytes + freeBytes;
   const room = maxBytes === 0 ? disk : Math.min(maxBytes, disk);
   const percent = room === 0 ? 0 : Math.floor((fileBytes * 100) / room);
-  const { journalFull, damagedRecords, salvages } = relay.events;
   const near = `the journal has taken ${percent} % of its room; at its limit senders must wait or records go, as \`journal.when_full\` says`;
-  const damaged = `the journal was damaged: ${damagedRecords} records were set aside; see \`spillway doctor\``;
   return {
     quota_near: percent >= limitPercent ? [{ subject: '', severity: 'warning', message: near }] : [],
-    journal_full: journalFull === '' ? [] : [{ subject: '', severity: 'critical', message: journalFull }],
-    journal_damaged:
-      damagedRecords > 0 || salvages > 0 ? [{ subject: '', severity: 'critical', message: damaged }] : [],
+    ...journalTroubles(relay),
   };
+}
+
+/** Harbors that have gone silent. */
+export function silentSources(relay: Relay): Condition[] {
+  const silent: Condition[] = [];
+  for (const [name, { counters }] of relay.inputs) {
+    if (!counters.harbor.silent) continue;
+    const since = new Date(counters.harbor.lastMs).toISOString();
+    const message = `Harbor has sent nothing to input ${name} since ${since}; its audit lines may be getting lost`;
+    silent.push({ subject: name, severity: 'warning', message });
+  }
+  return silent;
 }
 
 /** What inputs lost since the last look, and which have been silent for too long. Changes `sights` to what is seen now. */
@@ -66,13 +92,7 @@ export function inputConditions(
   const nowMs = relay.clock.monotonicMs();
   const loss: Condition[] = [];
   const silent: Condition[] = [];
-  const sources: Condition[] = [];
   for (const [name, { counters }] of relay.inputs) {
-    if (counters.harbor.silent) {
-      const since = new Date(counters.harbor.lastMs).toISOString();
-      const message = `Harbor has sent nothing to input ${name} since ${since}; its audit lines may be getting lost`;
-      sources.push({ subject: name, severity: 'warning', message });
-    }
     const before = sights.get(name);
     const lost = counters.drops.get('kernel_buffer_full') ?? 0;
     const grew = counters.records > (before?.records ?? 0);
@@ -93,7 +113,7 @@ export function inputConditions(
     }
   }
   for (const name of sights.keys()) if (!relay.inputs.has(name)) sights.delete(name);
-  return { udp_loss: loss, input_silent: silent, source_silent: sources };
+  return { udp_loss: loss, input_silent: silent, source_silent: silentSources(relay) };
 }
 
 /** A job whose log is not whole: told once, until somebody has seen it. */

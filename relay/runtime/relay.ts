@@ -13,6 +13,7 @@ import type { Log } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { changeOver, type ChangeFailure } from './changeover.ts';
 import { Datasets } from './datasets.ts';
+import { degradationsOf } from './degradations.ts';
 import { Endpoints, refuseToForget } from './endpoints.ts';
 import { Filters } from './filters.ts';
 import type { InputHost } from './input-host.ts';
@@ -198,21 +199,7 @@ export class Relay {
 
   /** Why the relay is not as it should be, though it works; empty where it is. */
   get degradations(): string[] {
-    const reasons: string[] = [];
-    if (this.events.journalFull !== '') reasons.push(this.events.journalFull);
-    if (this.events.damagedRecords > 0 || this.events.salvages > 0)
-      reasons.push(`the journal was damaged: ${this.events.damagedRecords} records were set aside`);
-    for (const { rule, suspended } of this.filters.counts)
-      if (suspended)
-        reasons.push(`the redact rule ${rule} hit too many records and masks nothing until the next reload`);
-    for (const [name, endpoint] of this.#endpoints.running) {
-      const state = endpoint.dispatcher.health.state;
-      if (state.name === 'down') reasons.push(`endpoint ${name} is down`);
-    }
-    for (const { name, counters } of this.#inputs.hosts.values())
-      if (counters.harbor.silent)
-        reasons.push(`Harbor is silent on input ${name} since ${new Date(counters.harbor.lastMs).toISOString()}`);
-    return reasons;
+    return degradationsOf(this);
   }
 
   status(): Promise<RelayStatus> {

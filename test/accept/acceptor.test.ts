@@ -71,6 +71,59 @@ class Accepting {
   }
 }
 
+/** Writes enough to fill a batch, as an input does whose senders get no answer. */
+function fillBatch(relay: Accepting, text: string): void {
+  relay.write(text, dataset, 66_000);
+  relay.acceptor.flush();
+}
+
+test('in a flood that nobody waits for, full batches are handed over together', async () => {
+  const relay = new Accepting({ inFlightBytesMax: 64 * 1_048_576 });
+  for (let n = 0; n < 31; n++) fillBatch(relay, `flood ${n}`);
+  await settled();
+  expect(relay.texts).toEqual([]);
+  fillBatch(relay, 'the last');
+  await settled();
+
+  expect(relay.texts).toHaveLength(32);
+});
+
+test('full batches wait for others three times the delay of a commit at most', async () => {
+  const relay = new Accepting();
+  fillBatch(relay, 'first');
+  await relay.clock.advance(4);
+  fillBatch(relay, 'second');
+  await settled();
+  expect(relay.texts).toEqual([]);
+  await relay.clock.advance(2);
+  await settled();
+
+  expect(relay.texts).toEqual(['first', 'second']);
+});
+
+test('full batches wait for no others where somebody waits for them, or the configuration says so', async () => {
+  const relay = new Accepting();
+  fillBatch(relay, 'flood');
+  relay.request(['awaited']);
+  await settled();
+  expect(relay.texts).toEqual(['flood', 'awaited']);
+  const prompt = new Accepting({ commitDelayMsMax: 0 });
+  fillBatch(prompt, 'flood');
+  await settled();
+
+  expect(prompt.texts).toEqual(['flood']);
+});
+
+test('at a stop, full batches that wait for others are committed', async () => {
+  const relay = new Accepting();
+  fillBatch(relay, 'flood');
+  const rest = relay.acceptor.drain(1_000);
+  await settled();
+
+  expect(relay.texts).toEqual(['flood']);
+  expect(await rest).toBe(0);
+});
+
 test('a lone request is committed at once, and answered only then', async () => {
   const relay = new Accepting();
   relay.journal.byHand = true;

@@ -53,14 +53,26 @@ export class WatchedPage implements AsyncDisposable {
 
   /** Goes to a page of the console by its place behind the `#`, and waits until it has drawn itself. */
   async go(place: string): Promise<void> {
-    await this.page.evaluate((to) => (location.hash = `#/${to}`), place);
+    await this.page.evaluate(
+      (to) =>
+        new Promise<void>((resolve) => {
+          const before = location.href;
+          // The console heard of it first.
+          addEventListener('hashchange', () => resolve(), { once: true });
+          location.hash = `#/${to}`;
+          if (location.href === before) resolve();
+        }),
+      place,
+    );
     await this.settle();
   }
 
   /** Waits until the page has drawn what its address asks for: nothing is being loaded any more, and no answer is under way. */
   async settle(): Promise<void> {
-    do await this.page.waitForFunction(drawn, undefined, { timeout: 30_000, polling: 50 });
-    while (await this.#waitForAnswers());
+    do {
+      await this.page.evaluate(nextFrame);
+      await this.page.waitForFunction(drawn, undefined, { timeout: 30_000, polling: 50 });
+    } while (await this.#waitForAnswers());
   }
 
   /** True where there was something to wait for: then the page has something new to draw. */
@@ -76,8 +88,12 @@ export class WatchedPage implements AsyncDisposable {
 }
 
 /** In the browser. What was changed just now, as the address, is drawn by the next frame but one. */
-async function drawn(): Promise<boolean> {
-  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
+}
+
+/** In the browser. */
+function drawn(): boolean {
   return (
     document.querySelector('main') !== null &&
     document.querySelector('.loading') === null &&

@@ -107,6 +107,31 @@ test('a peer that confirms nothing any more is given up, though the kernel took 
   expect(asked).toBe(5);
 });
 
+test('while much goes through, the kernel is not asked', async () => {
+  let asked = 0;
+  const ticks: (() => void)[] = [];
+  const progress: OneWayConnectionOptions['progress'] = () =>
+    Promise.resolve({ unconfirmedBytes: ++asked, retransmissions: 0 });
+  await using both = await pair({
+    progress,
+    clock: {
+      ...systemClock,
+      every: (_ms, callback) => {
+        ticks.push(callback);
+        return { cancel: () => {} };
+      },
+    },
+  });
+  both.peer.resume();
+
+  await both.connection.write(Buffer.alloc(64 * 1_048_576), never);
+  for (const tick of ticks) tick();
+  expect(asked).toBe(0);
+  for (const tick of ticks) tick();
+
+  expect(asked).toBe(1);
+});
+
 test('once all has arrived, the kernel is asked no more', async () => {
   let asked = 0;
   const progress: OneWayConnectionOptions['progress'] = () =>

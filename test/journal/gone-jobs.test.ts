@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { jobStream, runStream, type JobRow } from '../../relay/journal/runs.ts';
 import type { PlannedRule } from '../../relay/journal/retention-store.ts';
 import { GoneJobs } from '../../relay/journal/sqlite/gone-jobs.ts';
+import { StreamIndex } from '../../relay/journal/sqlite/stream-index.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { heldBatch, JournalBench } from '../support/journal-bench.ts';
 import { jobRow, pageRow, runChanges, stepRow } from '../support/run-rows.ts';
@@ -24,7 +25,7 @@ class Looking implements Disposable {
     this.jobs = new GoneJobs(this.database, this.clock, () => this.streamsForgotten++);
   }
 
-  /** A job with lines in a batch of its own, so large that it is in the index at once; with what the batch holds beside them. */
+  /** A job with lines in a batch of its own, entered into the index as it would be with others; with what the batch holds beside them. */
   add(n: number, given: Partial<JobRow> = {}, besides: readonly string[] = []): void {
     const seq = this.bench.nextSeq;
     const texts = [`line of ${guid(n)} ${'x'.repeat(70_000)}`, ...besides];
@@ -35,6 +36,7 @@ class Looking implements Disposable {
     const pages = [pageRow({ timeline, jobRecord: guid(n), record: guid(n) })];
     const changes = [runChanges({ job, steps: [stepRow()], pages })];
     this.bench.append(heldBatch(seq, texts, { streams, changes }));
+    new StreamIndex(this.database).enter(seq, streams);
   }
 
   /** A whole pass, an hour after the one before. */

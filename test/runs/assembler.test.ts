@@ -306,3 +306,65 @@ test('of too many jobs the one silent longest ends; it goes on when more of it c
   const own = assembly.out.filter(({ path, from }) => path === JOB_PAGE && from === 'job');
   expect(own.map(({ text }) => text).join('')).toBe(pages.get(JOB_PAGE));
 });
+
+test('what step pages fill in ends as the job’s lines do, also where the step page has one line alone', () => {
+  const script = [...SCRIPT.slice(0, 2), { ...SCRIPT[2]!, messages: ['only'] }];
+  const windows = pagesOf(script, { newline: '\r\n' });
+  const assembly = new Assembly();
+  const jobPage = tailed(JOB_PAGE, windows.get(JOB_PAGE)!);
+  const others = [...windows].filter(([path]) => path !== JOB_PAGE).flatMap(([path, text]) => tailed(path, text));
+  assembly.send([...worker, ...jobPage.slice(0, -1), ...others]);
+  assembly.wait(90_000);
+
+  const withoutFractions = (text: string): string => text.replaceAll(/\d{4}Z /g, 'Z ');
+  expect(withoutFractions(assembly.page(JOB_PAGE))).toBe(withoutFractions(windows.get(JOB_PAGE)!));
+  expect(assembly.out.at(-1)).toMatchObject({ from: 'step', step: 3 });
+});
+
+test('how a page’s last line ended is found out also after a restart', () => {
+  const windows = pagesOf([{ record: JOB.setUp, second: 0, messages: ['first', 'second'] }], { newline: '\r\n' });
+  const [first, second] = tailed(JOB_PAGE, windows.get(JOB_PAGE)!);
+  const assembly = new Assembly();
+  assembly.send([...worker.slice(0, -8), first!]);
+  // Nothing tells how the only line ended.
+  assembly.wait(40_000);
+  assembly.kill();
+  assembly.send([first!, second!]);
+  assembly.wait(3_000);
+
+  expect(assembly.out.map(({ offset }) => offset)).toEqual([first!.offset, second!.offset]);
+});
+
+test('a long page of a step is not taken for the job page, which is late as the Worker log is', () => {
+  const messages = Array.from({ length: 60 }, (_, i) => `${i} ${'x'.repeat(100)}`);
+  const script = SCRIPT.map((step, i) => (i === 1 ? { ...step, messages } : step));
+  const long = pagesOf(script);
+  const assembly = new Assembly();
+  for (const [path, text] of long)
+    if (path !== JOB_PAGE && path !== pagePath(JOB.setUp)) assembly.send(tailed(path, text));
+  assembly.wait(60_000);
+  expect(assembly.out).toEqual([]);
+
+  assembly.send([...tailed(JOB_PAGE, long.get(JOB_PAGE)!), ...worker]);
+  assembly.send(tailed(pagePath(JOB.setUp), long.get(pagePath(JOB.setUp))!));
+  assembly.wait(60_000);
+
+  expect(assembly.page(JOB_PAGE)).toBe(long.get(JOB_PAGE));
+  expect(assembly.verdicts).toEqual(['complete']);
+});
+
+test('where the relay gets Worker logs, one that is late after an outage is waited for', () => {
+  const others = workerLog({ timeline: '99999999-0000-4000-8000-000000000001', record: pagePath('9') });
+  const assembly = new Assembly();
+  assembly.send(tailed(WORKER_PATH.replace('081459', '071459'), `${others.slice(0, 3).join('\n')}\n`), {
+    source: 'other',
+  });
+  assembly.send(allPages);
+  assembly.wait(35_000);
+  expect(assembly.out).toEqual([]);
+
+  assembly.send(worker);
+  assembly.wait(10_000);
+
+  expect(assembly.out.map(({ mapped }) => mapped)).toEqual(STEPS.map(() => true));
+});

@@ -22,7 +22,9 @@ test('a Harbor that falls silent shows in the log, the status, the metrics and t
   expect((await relay.status()).inputs[0]!.harbor).toBeUndefined();
 
   await speak();
-  await expect.poll(() => relay.degradations).toEqual([expect.stringMatching(/^Harbor is silent on input a since 20/)]);
+  await expect
+    .poll(() => relay.degradations)
+    .toEqual([expect.stringMatching(/^Harbor has sent nothing to input a since 20/)]);
   expect((await relay.status()).inputs[0]!.harbor).toMatchObject({ records: 1, silent: true });
   expect((await running.metrics.text()).body).toContain('spillway_input_harbor_silent{input="a"} 1');
   expect(running.loggedAt('warn')).toContain('Harbor has fallen silent; its audit lines may be getting lost');

@@ -14,6 +14,10 @@ const CLOSING = 0x5d;
 const BRACE = 0x7d;
 const ZULU = 0x5a;
 
+/** `":{` and `":"`, the first byte lowest. */
+const ID_END = 0x7b3a22;
+const VALUE_START = 0x223a22;
+
 /** `1 2026-11-22T05:20:10Z h a - - - m`. */
 const SHORTEST = 34;
 /** `2026-11-22T05:20:10`; up to nine digits and their point follow. */
@@ -113,12 +117,12 @@ function writeStructuredData(writer: LineWriter, source: Source, start: number, 
     if (elements > 0) writer.byte(COMMA);
     at = writeName(writer, source, at + 1, end, ids, elements);
     if (at < 0) return -1;
-    writer.raw(json.ID_END);
+    writer.few(ID_END, 3);
     for (let parameters = 0; bytes[at] === SPACE; parameters++) {
       if (parameters > 0) writer.byte(COMMA);
       at = writeName(writer, source, at + 1, end, names, parameters);
       if (at < 0 || bytes[at] !== EQUALS || bytes[at + 1] !== QUOTE) return -1;
-      writer.raw(json.VALUE_START);
+      writer.few(VALUE_START, 3);
       at = writer.quoted(source, at + 2, end);
       if (at < 0) return -1;
       writer.byte(QUOTE);
@@ -147,8 +151,7 @@ function writeName(
   const { bytes } = source;
   if (count === NAMES_MAX) return -1;
   writer.byte(QUOTE);
-  let at = start;
-  for (; at < end && NAME_BYTES[bytes[at]!] === 1; at++) writer.byte(bytes[at]!);
+  const at = writer.marked(source, start, end, NAME_BYTES);
   const first = bytes[start]!;
   if (at === start || (first >= 0x30 && first <= 0x39)) return -1;
   for (let i = 0; i < 2 * count; i += 2)

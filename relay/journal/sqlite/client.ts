@@ -61,6 +61,9 @@ export class SqliteJournal implements PurgeableJournal {
   readonly #recent = new Recent(RECENT_BYTES_MAX);
   readonly #ahead = new ReadAhead();
   readonly #commitListeners = new Set<(endSeq: number) => void>();
+  readonly #purgeListeners = new Set<(seqs: readonly number[]) => void>();
+  /** How often a purge took what somebody may still have in memory. */
+  #purges = 0;
   /** What was posted to the writer and not answered yet, in order. */
   readonly #appending: Appending[] = [];
   readonly #toWire = new WireBatches();
@@ -79,6 +82,7 @@ export class SqliteJournal implements PurgeableJournal {
       // The call's own types are tied to its name; through the thread they are not.
       ((method, ...args) => this.#callWriter('retention', method, args)) as AskWriter,
       () => startPurger({ directory, compressionLevel }),
+      (seqs, untilSeq) => this.#taken(seqs, untilSeq),
     );
     this.#writer = writer;
     this.#events = events;
@@ -131,10 +135,13 @@ export class SqliteJournal implements PurgeableJournal {
     if (known !== undefined) return this.#give(known);
     const thread = this.#readingThread();
     const borrower = this.#borrower;
+    const purges = this.#purges;
     const sent = await thread.call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
     const [first, ...rest] = sent.map((item) => borrowed(item, thread, borrower));
     if (first === undefined) return undefined;
     this.#ahead.keep(rest);
+    // What was read while a purge took something may be of before.
+    if (this.#purges !== purges) this.#ahead.clear();
     return this.#give(first);
   }
 
@@ -152,6 +159,19 @@ export class SqliteJournal implements PurgeableJournal {
   onCommit(listener: (endSeq: number) => void): () => void {
     this.#commitListeners.add(listener);
     return () => this.#commitListeners.delete(listener);
+  }
+
+  onPurge(listener: (seqs: readonly number[]) => void): () => void {
+    this.#purgeListeners.add(listener);
+    return () => this.#purgeListeners.delete(listener);
+  }
+
+  /** What is in memory of what a purge took goes from there, too. */
+  #taken(seqs: readonly number[], untilSeq: number): void {
+    this.#purges++;
+    this.#recent.forget(untilSeq);
+    this.#ahead.clear();
+    for (const listener of this.#purgeListeners) listener(seqs);
   }
 
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {

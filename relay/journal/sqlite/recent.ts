@@ -1,17 +1,21 @@
 import { endSeq, type Batch, type BuiltBatch } from '../../record/batch.ts';
+import { SmallBatches } from './small-batches.ts';
 
 /** Batches up to this size are joined with their neighbours, so that a slow endpoint gets more than one record at a time. */
 const SMALL_BYTES = 32_768;
-const JOINED_BYTES = 262_144;
+
+/** A batch, or small ones that follow each other. */
+type Kept = BuiltBatch | SmallBatches;
 
 /**
  * The batches committed last, still in memory: endpoints that keep up are fed from here and never cost a read. Holds each batch's slab
- * until newer batches need the room.
+ * until newer batches need the room; small ones are copied together, since tens of thousands of them would keep the garbage collector
+ * busy.
  */
 export class Recent {
   readonly #bytesMax: number;
-  #batches: BuiltBatch[] = [];
-  #slabBytes = 0;
+  #kept: Kept[] = [];
+  #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
@@ -19,78 +23,84 @@ export class Recent {
 
   /** The first record that is still here; undefined where nothing is. */
   get firstSeq(): number | undefined {
-    return this.#batches[0]?.firstSeq;
+    return this.#kept[0]?.firstSeq;
   }
 
   /** Takes over the caller's hold on the batch's slab. */
   add(batch: BuiltBatch): void {
-    this.#batches.push(batch);
-    this.#slabBytes += batch.slab.size;
+    if (batch.bytes < SMALL_BYTES) this.#addSmall(batch);
+    else this.#add(batch);
     let evicted = 0;
-    while (this.#slabBytes > this.#bytesMax && evicted < this.#batches.length - 1) {
-      const oldest = this.#batches[evicted]!;
-      this.#slabBytes -= oldest.slab.size;
-      oldest.slab.release();
-      evicted++;
-    }
-    if (evicted > 0) this.#batches = this.#batches.slice(evicted);
+    for (let bytes = this.#bytes; bytes > this.#bytesMax && evicted < this.#kept.length - 1; evicted++)
+      bytes -= bytesOf(this.#kept[evicted]!);
+    this.#evict(evicted);
+  }
+
+  /** Lets go of the batches that begin before a place. */
+  forget(untilSeq: number): void {
+    const first = this.#kept.findIndex(({ firstSeq }) => firstSeq >= untilSeq);
+    this.#evict(first === -1 ? this.#kept.length : first);
   }
 
   /** The first place from `fromSeq` on that is in a batch with a record of these datasets, or in none that is here. */
   passOver(fromSeq: number, datasets: readonly string[]): number {
     let seq = fromSeq;
-    for (let at = this.#find(fromSeq); at >= 0 && at < this.#batches.length; at++) {
-      const batch = this.#batches[at]!;
-      if (datasets.some((dataset) => Object.hasOwn(batch.datasets, dataset))) break;
-      seq = endSeq(batch);
+    for (let at = this.#find(fromSeq); at >= 0 && at < this.#kept.length; at++) {
+      const kept = this.#kept[at]!;
+      if (datasets.some((dataset) => Object.hasOwn(kept.datasets, dataset))) break;
+      seq = endSeq(kept);
     }
     return seq;
   }
 
   /** The batch that holds `fromSeq`, joined with small ones that follow; undefined where it is not here. */
   read(fromSeq: number): Batch | undefined {
-    const at = this.#find(fromSeq);
-    if (at < 0) return undefined;
-    const first = this.#batches[at]!;
-    const second = this.#batches[at + 1];
-    if (first.bytes >= SMALL_BYTES || second === undefined || second.bytes >= SMALL_BYTES) return shared(first);
-    const parts: Buffer[] = [];
-    const datasets: Record<string, number> = {};
-    let records = 0;
-    let bytes = 0;
-    let last = first;
-    for (let i = at; i < this.#batches.length && bytes < JOINED_BYTES; i++) {
-      const batch = this.#batches[i]!;
-      if (batch.bytes >= SMALL_BYTES) break;
-      parts.push(batch.slab.bytes.subarray(0, batch.bytes));
-      records += batch.records;
-      bytes += batch.bytes;
-      last = batch;
-      for (const name in batch.datasets) datasets[name] = (datasets[name] ?? 0) + batch.datasets[name]!;
+    const kept = this.#kept[this.#find(fromSeq)];
+    return kept instanceof SmallBatches ? kept.from(fromSeq) : kept && shared(kept);
+  }
+
+  #addSmall(batch: BuiltBatch): void {
+    const last = this.#kept.at(-1);
+    if (last instanceof SmallBatches && last.takes(batch)) {
+      this.#bytes -= last.capacity;
+      last.add(batch);
+      this.#bytes += last.capacity;
+    } else {
+      this.#add(new SmallBatches(batch));
     }
-    return {
-      firstSeq: first.firstSeq,
-      records,
-      lines: Buffer.concat(parts, bytes),
-      datasets,
-      receivedFirstMs: first.receivedFirstMs,
-      receivedLastMs: last.receivedLastMs,
-      release: () => {},
-    };
+    batch.slab.release();
+  }
+
+  #add(kept: Kept): void {
+    this.#kept.push(kept);
+    this.#bytes += bytesOf(kept);
+  }
+
+  #evict(count: number): void {
+    if (count === 0) return;
+    for (const oldest of this.#kept.slice(0, count)) {
+      this.#bytes -= bytesOf(oldest);
+      if (!(oldest instanceof SmallBatches)) oldest.slab.release();
+    }
+    this.#kept = this.#kept.slice(count);
   }
 
   #find(fromSeq: number): number {
     let low = 0;
-    let high = this.#batches.length - 1;
+    let high = this.#kept.length - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
-      const batch = this.#batches[middle]!;
-      if (fromSeq < batch.firstSeq) high = middle - 1;
-      else if (fromSeq >= endSeq(batch)) low = middle + 1;
+      const kept = this.#kept[middle]!;
+      if (fromSeq < kept.firstSeq) high = middle - 1;
+      else if (fromSeq >= endSeq(kept)) low = middle + 1;
       else return middle;
     }
     return -1;
   }
+}
+
+function bytesOf(kept: Kept): number {
+  return kept instanceof SmallBatches ? kept.capacity : kept.slab.size;
 }
 
 function shared(batch: BuiltBatch): Batch {

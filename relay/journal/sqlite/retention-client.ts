@@ -38,12 +38,19 @@ export interface PurgeSearch extends Calls<PurgerCalls> {
 export class SqliteRetention implements RetentionStore {
   readonly #ask: AskWriter;
   readonly #startSearch: () => PurgeSearch;
+  readonly #onTaken: (seqs: readonly number[], untilSeq: number) => void;
   #search: PurgeSearch | undefined;
   #unfoldedBytes = 0;
 
-  constructor(ask: AskWriter, startSearch: () => PurgeSearch) {
+  /** `onTaken` is told of records that went before every endpoint had them, all of them before `untilSeq`. */
+  constructor(
+    ask: AskWriter,
+    startSearch: () => PurgeSearch,
+    onTaken: (seqs: readonly number[], untilSeq: number) => void = () => {},
+  ) {
     this.#ask = ask;
     this.#startSearch = startSearch;
+    this.#onTaken = onTaken;
   }
 
   begin(start: PurgeStart): Promise<PurgeRun> {
@@ -54,6 +61,8 @@ export class SqliteRetention implements RetentionStore {
     const search = this.#searching();
     const { tookMs, ...step } = await search.scan(run.plan, run.position, budget);
     const { value, heldMs } = await this.#ask('apply', run.id, step);
+    const owed = run.dryRun || value.outcome === 'stale' ? [] : step.changes.flatMap(({ owedSeqs }) => owedSeqs);
+    if (owed.length > 0) this.#onTaken(owed, step.nextSeq);
     if (!run.dryRun)
       await this.#fold(
         step.changes.reduce((sum, { rewritten }) => sum + (rewritten?.payload.length ?? 0) + PAGE_BYTES, 0),

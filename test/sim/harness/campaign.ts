@@ -61,7 +61,9 @@ export interface CampaignResult {
 /** As long as a pod's preStop may take. */
 const GRACE_MS = 25_000;
 const SETTLE_MS = 120_000;
+/** After so long a silence a job is taken for dead; where the relay goes away, what it is owed may be as late as that. */
 const UNFINISHED_MS = 15_000;
+const UNFINISHED_IN_TROUBLE_MS = 90_000;
 const STARVED_NICE = 10;
 const BUSY_LOOPS = 4;
 const RAW_DATASETS = [PAGE_DATASET, WORKER_DATASET];
@@ -108,8 +110,9 @@ function startEdge(options: CampaignOptions, port: number): Promise<Edge> {
 
 function relayConfig(
   { http, forward, admin }: Readonly<Record<'http' | 'forward' | 'admin', number>>,
-  { pageBytes, killOneIn, workerLogs, keepRaw }: CampaignOptions,
+  options: CampaignOptions,
 ): object {
+  const { pageBytes, killOneIn, workerLogs, keepRaw } = options;
   // Jobs that nobody ends are to be found dead within the time there is; no other job may be.
   const mayNotEnd = killOneIn > 0 || !workerLogs;
   return {
@@ -123,7 +126,7 @@ function relayConfig(
       ...(keepRaw ? { raw: { type: 'file', path: './raw.ndjson', match: { 'event.dataset': RAW_DATASETS } } } : {}),
     },
     journal: { min_free_bytes: 0 },
-    runs: { page_bytes: pageBytes, ...(mayNotEnd ? { unfinished_warning_ms: UNFINISHED_MS } : {}) },
+    runs: { page_bytes: pageBytes, ...(mayNotEnd ? { unfinished_warning_ms: unfinishedMs(options) } : {}) },
     admin: { listen: `127.0.0.1:${admin}` },
   };
 }
@@ -165,10 +168,11 @@ async function trouble(relay: RelayProcess, { durationMs, kills, awayMs, onStep 
 }
 
 /** Until nobody is owed anything, and the jobs that ended are known to have, for a few seconds on end. */
-async function settled(relay: RelayProcess, { killOneIn, workerLogs }: CampaignOptions): Promise<void> {
+async function settled(relay: RelayProcess, options: CampaignOptions): Promise<void> {
+  const { killOneIn, workerLogs } = options;
   // Of a worker that was killed nobody says so: its job ends with its runner's next one, or when it was silent for long.
   const mayRun = killOneIn > 0 || !workerLogs;
-  if (mayRun) await sleep(UNFINISHED_MS);
+  if (mayRun) await sleep(unfinishedMs(options));
   const untilMs = performance.now() + SETTLE_MS;
   let before = -1;
   for (let quiet = 0; quiet < 5 && performance.now() < untilMs; quiet++) {
@@ -177,6 +181,10 @@ async function settled(relay: RelayProcess, { killOneIn, workerLogs }: CampaignO
     if (relay.backlog('files') > 0 || running !== before || (running > 0 && !mayRun)) quiet = -1;
     before = running;
   }
+}
+
+function unfinishedMs({ kills, awayMs }: CampaignOptions): number {
+  return kills > 0 || awayMs > 0 ? UNFINISHED_IN_TROUBLE_MS : UNFINISHED_MS;
 }
 
 /** Jobs that are not known to have ended. */

@@ -13,10 +13,13 @@ export interface JobFigures {
   /** Pages of steps, and those of which no line arrived: the keeper had missed them. */
   stepPages: number;
   stepPagesMissing: number;
+  /** Lines of which the jobs' notes say that their step is not known. */
+  stepless: number;
   readonly examples: string[];
 }
 
 const EXAMPLES_MAX = 20;
+const STEPLESS = /^the step of (\d+) lines is not known$/;
 const JOBS_MAX = 1_000_000;
 const conclusions: Readonly<Record<string, string | undefined>> = { Succeeded: 'success', Failed: 'failure' };
 
@@ -32,6 +35,7 @@ export function compareJobs(dataFolder: string, truth: readonly IndexedJob[]): J
     mistaken: 0,
     stepPages: 0,
     stepPagesMissing: 0,
+    stepless: 0,
     examples: [],
   };
   for (const { job } of truth) {
@@ -45,6 +49,7 @@ export function compareJobs(dataFolder: string, truth: readonly IndexedJob[]): J
       continue;
     }
     const { verdict, repository, runId, runAttempt, jobName, conclusion, detail } = found.job;
+    for (const note of detail.notes) figures.stepless += Number(STEPLESS.exec(note)?.[1] ?? 0);
     const key = `${job.conclusion === 'killed' ? 'killed, ' : ''}${verdict}`;
     figures.verdicts[key] = (figures.verdicts[key] ?? 0) + 1;
     const isTrue =
