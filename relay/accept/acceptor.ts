@@ -375,6 +375,8 @@ export class Acceptor {
   #retryLater(): void {
     this.#retryTimer ??= this.#options.clock.after(RETRY_INTERVAL_MS, () => {
       this.#retryTimer = undefined;
+      // Lines of jobs that were written while what is refused now was under way are behind it, and make all of it urgent.
+      if (this.#derived.size > 0) this.#builder.seal();
       if (this.#sealed.length === 0) return this.#letIn();
       // Whatever is under way now, senders have their turn after it: else lines of jobs could keep them out for as long as they come.
       this.#tryDue = this.#unanswered > 0;
