@@ -86,6 +86,8 @@ export class Acceptor {
   #flushDue = false;
   #refusal: RelayError | undefined;
   #strained = false;
+  /** True where the next moment without anything under way is for senders to try. */
+  #tryDue = false;
   #retryTimer: Timer | undefined;
   #relief: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #durableSeq: number;
@@ -356,7 +358,8 @@ export class Acceptor {
       this.#derived.delete(changes);
     }
     while (this.#pending.length > 0 && this.#pending[0]!.endSeq <= this.#durableSeq) this.#pending.shift()!.resolve();
-    if (this.#refusal !== undefined) return this.#retryLater();
+    if (this.#refusal !== undefined && !(this.#tryDue && this.#sealed.length === 0)) return this.#retryLater();
+    if (this.#refusal !== undefined) return this.#letIn();
     this.#relieve();
     // What was sealed while the journal took nothing has not been offered yet.
     if (this.#holdTimer === undefined) this.#post();
@@ -372,12 +375,21 @@ export class Acceptor {
   #retryLater(): void {
     this.#retryTimer ??= this.#options.clock.after(RETRY_INTERVAL_MS, () => {
       this.#retryTimer = undefined;
-      if (this.#sealed.length > 0) return this.#post();
-      // Lines of jobs took with them what was waiting. What comes next shows whether there is room for it.
-      this.#refusal = undefined;
-      this.#relieve();
-      this.#continue();
+      // Lines of jobs that were written while what is refused now was under way are behind it, and make all of it urgent.
+      if (this.#derived.size > 0) this.#builder.seal();
+      if (this.#sealed.length === 0) return this.#letIn();
+      // Whatever is under way now, senders have their turn after it: else lines of jobs could keep them out for as long as they come.
+      this.#tryDue = this.#unanswered > 0;
+      this.#post();
     });
+  }
+
+  /** Lines of jobs took with them what was waiting. What comes next shows whether there is room for it. */
+  #letIn(): void {
+    this.#tryDue = false;
+    this.#refusal = undefined;
+    this.#relieve();
+    this.#continue();
   }
 
   /** The journal is idle again: what gathered meanwhile is next, now or, in a flood, in a moment. */

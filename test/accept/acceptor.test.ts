@@ -277,6 +277,23 @@ test('what is made of records does not wait for room, and takes along what stand
   expect(relay.texts).toEqual(['r1', 'd2', 'd3', 'r4']);
 });
 
+test('what is made of records while others are under way goes on with them, where these are refused', async () => {
+  const relay = new Accepting();
+  relay.journal.byHand = true;
+  relay.request(['r1']);
+  await settled();
+  const derived = relay.derive(['d2']);
+  await settled();
+  relay.journal.refuse();
+  await settled();
+  await relay.clock.advance(500);
+
+  expect(relay.journal.appending.map(({ urgent }) => urgent)).toEqual([true, true]);
+  relay.journal.commit();
+  await settled();
+  expect([derived.outcome, relay.texts]).toEqual(['done', ['r1', 'd2']]);
+});
+
 test('what was sealed while the journal took nothing is offered too, without anything else to push it on', async () => {
   const relay = new Accepting();
   relay.journal.byHand = true;
