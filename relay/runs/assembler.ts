@@ -5,7 +5,7 @@ import type { Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
 import { restoreJob } from './job-change.ts';
-import { heldBytesOf, isWhole } from './job-load.ts';
+import { heldBytesOf, isToBeFilled, isWhole } from './job-load.ts';
 import type { JobMessage } from './job-message.ts';
 import { secondOf } from './page-line.ts';
 import type { OrderedLine } from './page-order.ts';
@@ -50,8 +50,10 @@ type WorkerLine = Extract<RawLine, { kind: 'worker' }>;
 /** Nothing more is expected of a job that has ended once this long nothing came, beside the time that lines wait for their step. */
 const SETTLE_MS = 1_000;
 const WORKER_FILES_MAX = 5_000;
-/** Worker logs that are known to be sent are waited for so many times longer. */
+/** Worker logs that are known to be sent, and what is missing of them, are waited for so many times longer. */
 const LATE_LOG_FACTOR = 4;
+/** Where lines would be taken from step pages in place of the job page's, those are waited for so many times longer. */
+const FILL_FACTOR = 2;
 /** After so many times the wait for the Worker log, pages that would tell the job page apart will not come either. */
 const LOST_PAGE_FACTOR = 10;
 
@@ -148,7 +150,9 @@ export class Assembler {
   /** Lets go of what has waited long enough, and ends jobs that are over. To be called after lines were added, and every second or so. */
   advance(nowMs: number): void {
     for (const file of this.#fed) {
-      const events = file.take(nowMs, this.#options.orderWaitMs);
+      const { end } = file;
+      const events = file.take(nowMs, LATE_LOG_FACTOR * this.#options.orderWaitMs);
+      if (file.end > end) this.#changedFiles.add(file);
       const asks = events.findIndex((event) => !this.#canApply(event));
       for (const event of asks < 0 ? events : events.slice(0, asks)) this.#apply(file, event);
       if (asks >= 0) file.defer(events.slice(asks));
@@ -331,7 +335,8 @@ export class Assembler {
     }
     const { silenceWarningMs, unfinishedWarningMs, orderWaitMs, attributionWaitMs } = this.#options;
     const isOver = job.completedSecond !== undefined;
-    const patienceMs = isOver && isWhole(job) ? attributionWaitMs + SETTLE_MS : orderWaitMs;
+    const whenNotWholeMs = isToBeFilled(job) ? FILL_FACTOR * orderWaitMs : orderWaitMs;
+    const patienceMs = isOver && isWhole(job) ? attributionWaitMs + SETTLE_MS : whenNotWholeMs;
     if ((isOver || job.superseded) && silentMs >= patienceMs) this.#finish(job, nowMs);
     else if (silentMs >= unfinishedWarningMs) {
       this.#finish(job, nowMs);

@@ -52,7 +52,7 @@ export function stepOf(
   if (isOwn(job, line, waits)) return OWN;
   if (!isMapped) return waits.forCopy ? undefined : UNKNOWN;
   const steps = stepsByTime(job, ticks, waits.isOver);
-  const isTold = waits.isOver || job.steps.isTold(secondOf(ticks));
+  const isTold = job.steps.isTold(secondOf(ticks), waits.isOver);
   // Where the pages of all steps that ran then are there and none has the line, it is the job's own.
   if (isTold && steps.length === 0) return OWN;
   if (waits.forCopy) return undefined;

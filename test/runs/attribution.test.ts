@@ -100,13 +100,18 @@ function told(assembly: Assembly, { truth }: Played): Told {
   return { right, wrong: lines.filter(({ offset, step }) => step !== undefined && step !== truth.get(offset)).length };
 }
 
-/** Sends files in chunks, in any order, some twice, with kills between them. Pages of steps may be later than what is waited for. */
+/**
+ * Sends files in chunks, in any order, some twice, with kills between them. Pages of steps, and what the Worker log tells of steps, may be
+ * later than what is waited for.
+ */
 function sendAnyhow(assembly: Assembly, files: readonly TailedLine[][], stepsLatestMs: number, random: Random): void {
-  const latest = (file: string): number => (file === JOB_PAGE || file === WORKER_PATH ? LATEST_MS : stepsLatestMs);
+  const stepsFrom = messageLength(files);
+  const isPrompt = ({ file, offset }: TailedLine): boolean =>
+    file === JOB_PAGE || (file === WORKER_PATH && offset < stepsFrom);
   const sent = files
     .flatMap((lines) => chunksOf(lines, random))
     .flatMap((chunk) => Array.from({ length: random(5) === 0 ? 2 : 1 }, () => chunk))
-    .map((chunk) => ({ chunk, at: random(latest(chunk[0]!.file)) }))
+    .map((chunk) => ({ chunk, at: random(chunk.some(isPrompt) ? LATEST_MS : stepsLatestMs) }))
     .sort((a, b) => a.at - b.at);
   const before: TailedLine[][] = [];
   for (const { chunk, at } of sent) {
@@ -117,6 +122,11 @@ function sendAnyhow(assembly: Assembly, files: readonly TailedLine[][], stepsLat
     assembly.kill();
     for (const old of before) assembly.send(old);
   }
+}
+
+/** Where in the Worker log the job message ends. */
+function messageLength(files: readonly TailedLine[][]): number {
+  return files.flat().find(({ log }) => log.includes('Job ID'))!.offset;
 }
 
 type Random = (below: number) => number;
@@ -166,7 +176,7 @@ test('where pages or parts of the Worker log never come, steps are left out rath
         ...pages.filter(([line]) => line!.file === JOB_PAGE || random(2) === 0),
       ];
       const assembly = new Assembly({ identityWaitMs: 30_000 });
-      sendAnyhow(assembly, files, 4 * LATEST_MS, random);
+      sendAnyhow(assembly, files, (random(2) === 0 ? 4 : 20) * LATEST_MS, random);
       assembly.wait(4_000_000, 10_000);
 
       expect(assembly.page(JOB_PAGE)).toBe(played.jobPage);
