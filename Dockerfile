@@ -6,9 +6,9 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # No script of a dependency runs: the native module brings its binaries along.
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json ./
+COPY vite.config.ts ./
 COPY relay ./relay
-RUN node node_modules/typescript/bin/tsc -p relay && node node_modules/vite/bin/vite.js build --logLevel warn relay/console && find dist -name '*.map' -delete \
+RUN node node_modules/vite/bin/vite.js build --logLevel error && node node_modules/vite/bin/vite.js build --logLevel warn relay/console \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # The native module comes with binaries for other systems and with the sources of SQLite.
 RUN cd node_modules/better-sqlite3 \
@@ -17,8 +17,10 @@ RUN cd node_modules/better-sqlite3 \
   && test -f "prebuilds/$keep" \
   && rm -rf deps src \
   && find /app/node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' \) -delete
-# What Node makes of the program at its first start is kept for every other one, which may not write there.
-RUN node dist/main.js run --help > /dev/null && chmod -R a+rX dist
+# What Node makes of the program at its first start is kept for every other one, which may not write there: of all commands, of the
+# components, and of what reads a config.
+RUN node dist/main.js --help > /dev/null && { node dist/main.js check --config relay/config/container.yaml > /dev/null || true; } \
+  && chmod -R a+rX dist
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production

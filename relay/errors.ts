@@ -42,6 +42,7 @@ const catalogue = {
   PURGE_RUNNING: 'stop',
   PURGE_UNKNOWN: 'stop',
   PURGE_REFUSED: 'stop',
+  PURGE_UNCONFIRMED: 'stop',
   HOLD_UNKNOWN: 'stop',
 
   ADMIN_UNREACHABLE: 'retry',

@@ -22,11 +22,15 @@ interface Import {
   readonly typeOnly: boolean;
 }
 
+function staticImportsOf(file: string): Import[] {
+  const statements = codeOf.get(file)!.matchAll(/^(?:import|export)\s([^;]*?)from\s+'([^']+)';/gm);
+  return [...statements].map(([, clause = '', specifier = '']) => ({ specifier, typeOnly: isTypeOnly(clause) }));
+}
+
 function importsOf(file: string): Import[] {
   const code = codeOf.get(file)!;
-  const statements = [...code.matchAll(/^(?:import|export)\s([^;]*?)from\s+'([^']+)';/gm)];
   return [
-    ...statements.map(([, clause = '', specifier = '']) => ({ specifier, typeOnly: isTypeOnly(clause) })),
+    ...staticImportsOf(file),
     ...[...code.matchAll(/\bimport\('([^']+)'\)/g)].map(([, specifier = '']) => ({ specifier, typeOnly: false })),
     ...[...code.matchAll(/^import '([^']+)';/gm)].map(([, specifier = '']) => ({ specifier, typeOnly: false })),
   ];
@@ -149,6 +153,28 @@ test('an input or an output knows no other, and is known by its index.ts alone',
   expect(offences).toEqual([]);
 });
 
+/** Everything that is loaded with a file, packages among it. */
+function loadedWith(file: string): Set<string> {
+  const loaded = new Set([file]);
+  for (const one of loaded) {
+    for (const { specifier, typeOnly } of textOf.has(one) ? staticImportsOf(one) : [])
+      if (!typeOnly) loaded.add(specifier.startsWith('.') ? normalize(join(dirname(one), specifier)) : specifier);
+  }
+  return loaded;
+}
+
+test.each(['transcript', 'search', 'tail', 'export', 'verify', 'status', 'hold', 'purge'])(
+  'the command %s begins at once: it loads no component, no schema and none of what comes with them',
+  (command) => {
+    const loaded = loadedWith(`relay/cli/${command}.ts`);
+
+    expect(loaded).toContain('yaml');
+    expect(
+      [...loaded].filter((one) => /^[a-z@]/.test(one) && !one.startsWith('node:') && !textOf.has(one)).sort(),
+    ).toEqual(loaded.has('better-sqlite3') ? ['better-sqlite3', 'yaml'] : ['yaml']);
+  },
+);
+
 test('no files import each other in a circle', () => {
   const graph = new Map(
     sources.map((file) => [
@@ -173,6 +199,14 @@ test('nothing outside of the journal knows SQLite', () => {
 
   // The positions are Fluent Bit's own database.
   expect(offences.filter((file) => !/^relay\/(journal|runtime)\//.test(file))).toEqual(['relay/keeper/positions.ts']);
+});
+
+test('Node’s HTTP is not imported: that would load its `fetch`', () => {
+  const importing = sources.filter((file) =>
+    importsOf(file).some(({ specifier, typeOnly }) => specifier === 'node:http' && !typeOnly),
+  );
+
+  expect(importing).toEqual([]);
 });
 
 test('the codecs and the record are pure: no network, no disk, no threads', () => {

@@ -76,6 +76,7 @@ export class Acceptor {
   #gatherTimer: Timer | undefined;
   #flushDue = false;
   #refusal: RelayError | undefined;
+  #strained = false;
   #retryTimer: Timer | undefined;
   #relief: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
   #durableSeq: number;
@@ -116,12 +117,22 @@ export class Acceptor {
   /** True while inputs that get no answer should wait. */
   get congested(): boolean {
     const bytesMax = Math.min(this.#options.inFlightBytesMax, UNANSWERED_BYTES_MAX);
-    return this.#inFlightBytes >= bytesMax || this.#refusal !== undefined;
+    return this.#inFlightBytes >= bytesMax || this.#refusal !== undefined || this.#crowded;
+  }
+
+  /** True where something waits already while there was no room a moment ago: what is let in then may go before room is made for it. */
+  get #crowded(): boolean {
+    return this.#strained && this.#inFlightBytes > 0;
   }
 
   /** Why the journal takes nothing at present. */
   get refusal(): RelayError | undefined {
     return this.#refusal;
+  }
+
+  /** True from a refusal on until the journal takes again what senders bring. */
+  get strained(): boolean {
+    return this.#strained;
   }
 
   /** Records that are not durable yet. */
@@ -145,7 +156,7 @@ export class Acceptor {
       }
     }
     if (this.#refusal !== undefined) throw this.#refusal;
-    if (this.#inFlightBytes >= this.#options.inFlightBytesMax)
+    if (this.#inFlightBytes >= this.#options.inFlightBytesMax || this.#crowded)
       throw new RelayError('JOURNAL_FULL', 'the journal is busy; too much waits to be committed');
     const records = this.#request(write, key);
     if (records === 0) return { records, repeat: false };
@@ -170,11 +181,11 @@ export class Acceptor {
 
   /**
    * Writes what the relay itself makes of its records, together with changes of the journal's tables, in one transaction. Runs `write` in
-   * one piece, once there is room for it; it gets the place of the first record that it will write. Resolves when all of it is durable,
-   * however long that takes.
+   * one piece, and gives it the place of the first record that it will write. Resolves when all of it is durable, however long that takes.
+   * It waits for no room: lines of jobs free more than they take, so a full journal would stay full without them. To be called again
+   * only after it resolved.
    */
   async derive(write: (recorder: Recorder, firstSeq: number) => object): Promise<void> {
-    while (this.congested) await this.relieved();
     this.#builder.touch();
     this.#builder.beginRequest();
     let changes: object | undefined;
@@ -185,7 +196,12 @@ export class Acceptor {
     }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#derived.set(changes, resolve);
-    this.flush();
+    // While the journal refuses nothing is sealed by itself.
+    if (this.#refusal === undefined) this.flush();
+    else {
+      this.#builder.seal();
+      if (this.#unanswered === 0) this.#post();
+    }
     await promise;
   }
 
@@ -274,20 +290,24 @@ export class Acceptor {
   }
 
   #post(): void {
+    const urgent = this.#sealed.some(({ changes }) => changes.length > 0);
     while (this.#posted < this.#sealed.length) {
       const batch = this.#sealed[this.#posted]!;
       this.#posted++;
       this.#unanswered++;
-      this.#options.journal.append(batch).then(
-        () => this.#committed(batch),
+      this.#options.journal.append(batch, urgent).then(
+        () => this.#committed(batch, urgent),
         (error: unknown) => this.#refused(batch, error),
       );
     }
   }
 
-  #committed(batch: BuiltBatch): void {
+  #committed(batch: BuiltBatch, urgent: boolean): void {
     this.#unanswered--;
-    this.#refusal = undefined;
+    if (!urgent) {
+      this.#strained = false;
+      this.#refusal = undefined;
+    }
     this.#sealed.shift();
     this.#posted--;
     this.#inFlightBytes -= batch.bytes;
@@ -301,13 +321,28 @@ export class Acceptor {
       this.#derived.delete(changes);
     }
     while (this.#pending.length > 0 && this.#pending[0]!.endSeq <= this.#durableSeq) this.#pending.shift()!.resolve();
-    if (!this.congested && this.#relief !== undefined) {
-      this.#relief.resolve();
-      this.#relief = undefined;
-    }
+    if (this.#refusal !== undefined) return this.#retryLater();
+    this.#relieve();
     // What was sealed while the journal took nothing has not been offered yet.
     this.#post();
     if (this.#sealed.length === 0) this.#continue();
+  }
+
+  #relieve(): void {
+    if (this.congested || this.#relief === undefined) return;
+    this.#relief.resolve();
+    this.#relief = undefined;
+  }
+
+  #retryLater(): void {
+    this.#retryTimer ??= this.#options.clock.after(RETRY_INTERVAL_MS, () => {
+      this.#retryTimer = undefined;
+      if (this.#sealed.length > 0) return this.#post();
+      // Lines of jobs took with them what was waiting. What comes next shows whether there is room for it.
+      this.#refusal = undefined;
+      this.#relieve();
+      this.#continue();
+    });
   }
 
   /** The journal is idle again: what gathered meanwhile is next, now or, in a flood, in a moment. */
@@ -331,15 +366,13 @@ export class Acceptor {
       error instanceof RelayError
         ? error
         : new RelayError('JOURNAL_WRITE_FAILED', 'the journal failed', { cause: error });
+    this.#strained = true;
     // The first of those posted says why; the others are refused because it was.
     if (batch === this.#sealed[0] || this.#refusal === undefined) this.#refusal = refusal;
     // All that was posted after the first refused batch is refused too; then it is offered again, in the same order.
     if (this.#unanswered > 0 || this.#refusal.disposition === 'stop') return;
     this.#posted = 0;
-    this.#retryTimer ??= this.#options.clock.after(RETRY_INTERVAL_MS, () => {
-      this.#retryTimer = undefined;
-      this.#post();
-    });
+    this.#retryLater();
   }
 
   /** Tells senders that have waited long enough to come back later. Their records stay, and are committed when that is possible. */

@@ -1,9 +1,10 @@
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { z } from 'zod';
 import { describeError, RelayError } from '../errors.ts';
 import type { Clock, Timer } from '../io/clock.ts';
+import { STATUS_CODES } from '../io/http.ts';
 import { QUERY_LENGTH_MAX } from '../query/parse.ts';
 import type { Searches } from '../query/searches.ts';
 import { HttpError } from './http-error.ts';

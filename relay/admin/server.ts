@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { RelayError, describeError, type ErrorCode } from '../errors.ts';
 import { parseHostPort } from '../config/schema.ts';
 import type { Clock } from '../io/clock.ts';
+import { createServer } from '../io/http.ts';
 import { formatAddress } from '../io/listen-url.ts';
 import type { Random } from '../io/random.ts';
 import { loadTlsServer, type TlsServerFiles } from '../io/tls-files.ts';
@@ -69,6 +70,8 @@ export interface Route {
 /** The longest path that the system takes for a socket (unix(7): 108 bytes with the closing zero). */
 const SOCKET_PATH_BYTES_MAX = 107;
 const BODY_BYTES_MAX = 1_048_576;
+/** Room for the longest query in an address, nine bytes a character. */
+const HEADER_BYTES_MAX = 65_536;
 
 /** The API: on a TCP address, where a token is asked for, and on a socket in the data folder, where the file's mode decides. */
 export class AdminServer {
@@ -87,13 +90,17 @@ export class AdminServer {
     const app = Fastify({
       bodyLimit: BODY_BYTES_MAX,
       logger: false,
+      // Routes check what comes by schemas of their own; without these Fastify loads two compilers that nothing uses.
+      schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
       requestTimeout: 30_000,
       forceCloseConnections: true,
-      ...(tls === undefined ? {} : { https: loadTlsServer(tls) }),
+      ...(tls === undefined
+        ? { http: { maxHeaderSize: HEADER_BYTES_MAX } }
+        : { https: { ...loadTlsServer(tls), maxHeaderSize: HEADER_BYTES_MAX } }),
     });
     this.#app = app;
     this.#socketPath = join(options.dataFolder, CONTROL_SOCKET);
-    this.#control = createServer((request, response) => {
+    this.#control = createServer({ maxHeaderSize: HEADER_BYTES_MAX }, (request, response) => {
       app.routing(request, response);
     });
     this.#control.on('connection', (socket) => fromControlSocket.add(socket));
@@ -223,6 +230,13 @@ function tolerateEmptyBodies(app: FastifyInstance): void {
   });
 }
 
+/** For Fastify's schemas, of which there are none. */
+function noCompiler(): () => never {
+  return () => {
+    throw new Error('a route has a schema of Fastify’s own, and nothing to compile it');
+  };
+}
+
 function stranger({ ip }: FastifyRequest): Caller {
   return { name: 'unknown', role: 'viewer', via: 'nothing', address: ip };
 }
@@ -236,6 +250,7 @@ const CONFLICTS: readonly ErrorCode[] = [
   'REPLAY_BUSY',
   'PURGE_RUNNING',
   'PURGE_REFUSED',
+  'PURGE_UNCONFIRMED',
 ];
 
 function statusOf(error: unknown): number {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
-import type { Role, TokenEntry, TokenFile } from './tokens.ts';
+import type { Holder, Role, TokenFile } from './tokens.ts';
 
 /** The name of the cookie that holds a session's id. */
 export const SESSION_COOKIE = 'spillway_session';
@@ -20,13 +20,15 @@ export interface Session {
 
 interface Kept {
   readonly entryId: string;
+  /** Of the secret that began it. */
+  readonly sha256: string;
   readonly startedMs: number;
   seenMs: number;
 }
 
 /**
  * Who is signed in at the console. Kept in memory: after a restart people sign in again. What a session may do is looked up with each
- * request, so that it ends with the password or token that began it.
+ * request, so that it ends with the secret that began it: when that is removed, or no longer taken after it was rotated.
  */
 export class Sessions {
   readonly #tokens: TokenFile;
@@ -42,10 +44,11 @@ export class Sessions {
   }
 
   /** Begins a session and returns its id, for the cookie. */
-  begin(entry: TokenEntry): string {
+  begin(holder: Holder): string {
     const id = Buffer.from(this.#random.bytes(32)).toString('base64url');
     const nowMs = this.#clock.monotonicMs();
-    this.#kept.set(digest(id), { entryId: entry.id, startedMs: nowMs, seenMs: nowMs });
+    const { id: entryId, sha256 } = holder;
+    this.#kept.set(digest(id), { entryId, sha256, startedMs: nowMs, seenMs: nowMs });
     if (this.#kept.size > SESSIONS_MAX) this.#kept.delete(this.#kept.keys().next().value!);
     return id;
   }
@@ -57,11 +60,11 @@ export class Sessions {
     this.#kept.delete(key);
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - kept.seenMs > IDLE_MS || nowMs - kept.startedMs > AGE_MS) return undefined;
-    const entry = this.#tokens.list().find((candidate) => candidate.id === kept.entryId);
-    if (entry === undefined) return undefined;
+    const holder = this.#tokens.holder(kept.entryId, kept.sha256);
+    if (holder === undefined) return undefined;
     kept.seenMs = nowMs;
     this.#kept.set(key, kept);
-    return { name: entry.name, role: entry.role };
+    return { name: holder.name, role: holder.role };
   }
 
   end(id: string): void {

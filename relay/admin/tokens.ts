@@ -25,6 +25,9 @@ export const roles = ['viewer', 'operator', 'auditor', 'admin'] as const;
 
 export type Role = (typeof roles)[number];
 
+/** Of the whole token (256 random bits) or password (100 random bits). */
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
 const entrySchema = z.strictObject({
   /** Stands in the token too, so that a token is looked up, not searched for. */
   id: z.string().regex(/^[0-9a-f]{16}$/),
@@ -33,13 +36,27 @@ const entrySchema = z.strictObject({
   /** A password is for people at the console's sign-in: short enough to type. It is random too, and so needs no slow hash. */
   kind: z.enum(['token', 'password']).default('token'),
   created_at: z.string(),
-  /** SHA-256 of the whole token (256 random bits) or password (100 random bits). */
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256,
+  rotated_at: z.string().optional(),
+  /** The secret before it was rotated, while it is still taken. */
+  former: z.strictObject({ sha256, until: z.iso.datetime() }).optional(),
 });
 
 const fileSchema = z.strictObject({ tokens: z.array(entrySchema).max(10_000) });
 
 export type TokenEntry = z.output<typeof entrySchema>;
+
+/** Whom a secret lets in. Its `sha256` is of the secret that was shown, which may be the former one. */
+export interface Holder extends Pick<TokenEntry, 'id' | 'name' | 'role' | 'sha256'> {}
+
+/** A secret that was just made: it is returned once and nowhere else, ever. */
+export interface MadeToken {
+  readonly entry: TokenEntry;
+  readonly token: string;
+}
+
+/** A former secret is taken for so long at most: 30 days. */
+export const OVERLAP_MS_MAX = 30 * 86_400_000;
 
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}$/;
 
@@ -67,27 +84,40 @@ export class TokenFile {
     return this.#entries;
   }
 
-  /** Makes a token or a password. It is returned here and nowhere else, ever. Throws `USAGE` for a name that is taken or malformed. */
-  add(
-    name: string,
-    role: Role,
-    kind: TokenEntry['kind'] = 'token',
-  ): { readonly entry: TokenEntry; readonly token: string } {
+  /** Makes a token or a password. Throws `USAGE` for a name that is taken or malformed. */
+  add(name: string, role: Role, kind: TokenEntry['kind'] = 'token'): MadeToken {
     if (!namePattern.test(name))
       throw new RelayError('USAGE', 'a token’s name has letters, digits, "_", ".", "@" and "-", 63 at most');
     const id = Buffer.from(this.#random.bytes(8)).toString('hex');
-    const token =
-      kind === 'token'
-        ? `spw_${id}_${Buffer.from(this.#random.bytes(32)).toString('base64url')}`
-        : passwordOf(this.#random.bytes(PASSWORD_CHARS));
-    const created_at = new Date(this.#clock.nowMs()).toISOString();
-    const entry: TokenEntry = { id, name, role, kind, created_at, sha256: digest(token).toString('hex') };
+    const token = this.#secret(id, kind);
+    const entry: TokenEntry = { id, name, role, kind, created_at: this.#now(), sha256: digest(token).toString('hex') };
     this.#update((entries) => {
       if (entries.some((other) => other.name === name))
         throw new RelayError('USAGE', `there is a token ${JSON.stringify(name)} already; remove it first`);
       return [...entries, entry];
     });
     return { entry, token };
+  }
+
+  /**
+   * Gives a token or password a new secret. The one before is taken for `overlapMs` more, which is `OVERLAP_MS_MAX` at most; one from
+   * before that no longer. Undefined where there is none of that name.
+   */
+  rotate(name: string, overlapMs: number): MadeToken | undefined {
+    let made: MadeToken | undefined;
+    this.#update((entries) =>
+      entries.map((old) => {
+        if (old.name !== name) return old;
+        const token = this.#secret(old.id, old.kind);
+        const { former: _, ...kept } = old;
+        const untilMs = this.#clock.nowMs() + Math.min(overlapMs, OVERLAP_MS_MAX);
+        const former = { sha256: old.sha256, until: new Date(untilMs).toISOString() };
+        const entry = { ...kept, sha256: digest(token).toString('hex'), rotated_at: this.#now() };
+        made = { token, entry: overlapMs > 0 ? { ...entry, former } : entry };
+        return made.entry;
+      }),
+    );
+    return made;
   }
 
   /** Takes a token away by its name. False where there is none. */
@@ -102,23 +132,43 @@ export class TokenFile {
   }
 
   /** Whose token this is; undefined for one that is not known, however it is malformed. Takes no longer the nearer it comes. */
-  authenticate(token: string): TokenEntry | undefined {
+  authenticate(token: string): Holder | undefined {
     const [, id] = /^spw_([0-9a-f]{16})_[A-Za-z0-9_-]{43}$/.exec(token) ?? [];
-    if (id === undefined) return undefined;
+    return id === undefined ? undefined : this.holder(id, digest(token).toString('hex'));
+  }
+
+  /** Whom a secret lets in, by the id of the entry and the secret's hash. Undefined once it is not taken any more. */
+  holder(id: string, shown: string): Holder | undefined {
     this.#refresh();
     const entry = this.#entries.find((candidate) => candidate.id === id);
-    if (entry === undefined) return undefined;
-    return isSecretOf(entry, token) ? entry : undefined;
+    return entry === undefined || !this.#isTaken(entry, shown) ? undefined : { ...holderOf(entry), sha256: shown };
   }
 
   /** Who signs in with a name and a password, or with a token alone; undefined where they do not match. */
-  signIn(name: string, secret: string): TokenEntry | undefined {
+  signIn(name: string, secret: string): Holder | undefined {
     if (secret.startsWith('spw_')) return this.authenticate(secret);
     this.#refresh();
     const entry = this.#entries.find((candidate) => candidate.name === name);
+    const shown = digest(normalPassword(secret)).toString('hex');
     // A name that is not known costs the same look.
-    const right = isSecretOf(entry ?? NOBODY, normalPassword(secret));
-    return right && entry?.kind === 'password' ? entry : undefined;
+    const right = this.#isTaken(entry ?? NOBODY, shown);
+    return right && entry?.kind === 'password' ? { ...holderOf(entry), sha256: shown } : undefined;
+  }
+
+  #isTaken({ sha256: right, former }: Pick<TokenEntry, 'sha256' | 'former'>, shown: string): boolean {
+    const isRight = isSameHash(right, shown);
+    const isFormer = isSameHash(former?.sha256 ?? NOBODY.sha256, shown);
+    return isRight || (isFormer && former !== undefined && this.#clock.nowMs() < Date.parse(former.until));
+  }
+
+  #secret(id: string, kind: TokenEntry['kind']): string {
+    return kind === 'token'
+      ? `spw_${id}_${Buffer.from(this.#random.bytes(32)).toString('base64url')}`
+      : passwordOf(this.#random.bytes(PASSWORD_CHARS));
+  }
+
+  #now(): string {
+    return new Date(this.#clock.nowMs()).toISOString();
   }
 
   #refresh(): void {
@@ -169,8 +219,12 @@ function normalPassword(typed: string): string {
 
 const NOBODY: Pick<TokenEntry, 'sha256'> = { sha256: '0'.repeat(64) };
 
-function isSecretOf({ sha256 }: Pick<TokenEntry, 'sha256'>, secret: string): boolean {
-  return timingSafeEqual(digest(secret), Buffer.from(sha256, 'hex'));
+function holderOf({ id, name, role, sha256: right }: TokenEntry): Holder {
+  return { id, name, role, sha256: right };
+}
+
+function isSameHash(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one, 'hex'), Buffer.from(other, 'hex'));
 }
 
 function openNew(path: string): number {

@@ -1,6 +1,7 @@
 import { formatProblem, type Problem } from '../config/problem.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption, wholeNumber } from './command.ts';
-import { configFile, tryCommandConfig } from './config-file.ts';
+import { tryCommandConfig } from './config-file.ts';
+import { configFile } from './default-config.ts';
 import type { Check, Finding } from './checks/check.ts';
 import { checks } from './checks/checks.ts';
 import { printable, table } from './terminal.ts';
@@ -24,7 +25,7 @@ export const checkCommand = defineCommand({
   async run({ options }, context) {
     const timeoutMs = wholeNumber('timeout-ms', options['timeout-ms'], { fallback: 5_000, least: 1, most: 600_000 });
     const file = configFile(options.config, context);
-    const { config, problems } = tryCommandConfig(file, context);
+    const { config, problems } = await tryCommandConfig(file, context);
     const findings: NamedFinding[] =
       config === undefined
         ? problems.map((problem) => ({ check: 'config', outcome: 'problem', message: formatProblem(problem), problem }))

@@ -36,8 +36,8 @@ export interface ProcessContext {
 export interface CommandContext extends ProcessContext {
   readonly clock: Clock;
   readonly random: Random;
-  /** The components that a config may name. */
-  readonly registry: Registry;
+  /** The components that a config may name. Loading them takes longer than most commands do, so it is left to those that need them. */
+  readonly components: () => Promise<Registry>;
   /** Of this program, such as `1.2.0`. */
   readonly version: string;
 }

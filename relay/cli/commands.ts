@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import type { Registry } from '../config/registry.ts';
 import { systemClock } from '../io/clock.ts';
 import { systemRandom } from '../io/random.ts';
 import { runCommand } from './command-line.ts';
@@ -25,28 +24,25 @@ const loaders: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import('./token.ts')).tokenCommand,
 };
 
-/** The commands that a command line needs: the one that its first word names; all for the help, and where there is none of that name. */
-export function loadCommands(words: readonly string[]): Promise<readonly Command[]> {
+/**
+ * The commands that a command line needs: the one that its first word names; all for the help, and where there is none of that name; none
+ * for the version.
+ */
+export async function loadCommands(words: readonly string[]): Promise<readonly Command[]> {
   const [name = ''] = words;
+  if (name === '--version' || name === '-V') return [];
   const needed = Object.hasOwn(loaders, name) ? [loaders[name]!] : Object.values(loaders);
   return Promise.all(needed.map((load) => load()));
 }
 
-/** These run beside every runner and must be small: they do without the components, and all that comes with them. */
-const small: readonly string[] = ['keep', 'drain'];
-
 /** Runs what stands on the command line, with the world as it is. */
 export async function runCommandLine(words: readonly string[], process: ProcessContext): Promise<ExitCode> {
-  const registry = small.includes(words[0] ?? '') ? undefined : (await import('../config/registry.ts')).registry;
   const context = {
     ...process,
     clock: systemClock,
     random: systemRandom,
     version: version(),
-    get registry(): Registry {
-      if (registry === undefined) throw new Error(`${words[0]} does without components`);
-      return registry;
-    },
+    components: async () => (await import('../config/registry.ts')).registry,
   };
   return runCommand(await loadCommands(words), words, context);
 }

@@ -1,11 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
 import { describeError } from '../errors.ts';
 import { Archive, type Verification } from '../journal/archive.ts';
 import type { Cursor } from '../journal/journal.ts';
 import { type CommandContext, configOption, defineCommand, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { count } from './figures.ts';
 import { type KnownDamage, readKnownDamage, writeKnownDamage } from './known-damage.ts';
 import { Progress } from './progress.ts';
@@ -47,9 +46,9 @@ export const doctorCommand = defineCommand({
     ...jsonOption,
   },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
-    if (options.acknowledge === true) acknowledge(config, context);
-    const report = examine(config, context);
+    const folder = await dataFolder(options.config, context);
+    if (options.acknowledge === true) acknowledge(folder, context);
+    const report = examine(folder, context);
     if (options.json === true) context.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else show(report, context);
     return report.problems.length === 0 ? 0 : 1;
@@ -68,8 +67,8 @@ const NO_CHAIN: Verification = {
   head: 'unknown',
 };
 
-function examine(config: Config, context: CommandContext): Report {
-  using archive = new Archive(config.data_dir);
+function examine(folder: string, context: CommandContext): Report {
+  using archive = new Archive(folder);
   const unreadable: string[] = [];
   // What cannot be read must not keep the rest from being looked at.
   const attempt = <T>(part: string, fallback: T, look: () => T): T => {
@@ -99,8 +98,8 @@ function examine(config: Config, context: CommandContext): Report {
     archive.verify((records) => progress.at(records, 'hash chain')),
   );
   progress.end();
-  const acknowledged = attempt('what was acknowledged', undefined, () => readKnownDamage(config.data_dir));
-  const damage = pastDamage(config.data_dir, stats.damagedRecords, acknowledged);
+  const acknowledged = attempt('what was acknowledged', undefined, () => readKnownDamage(folder));
+  const damage = pastDamage(folder, stats.damagedRecords, acknowledged);
   const problems = [
     ...endpoints
       .filter(({ unaccounted }) => unaccounted !== 0)
@@ -151,12 +150,12 @@ function setAsideIn(dataFolder: string): string[] {
 }
 
 /** Notes the past damage that there is now. */
-function acknowledge(config: Config, { clock }: CommandContext): void {
-  using archive = new Archive(config.data_dir);
-  writeKnownDamage(config.data_dir, {
+function acknowledge(folder: string, { clock }: CommandContext): void {
+  using archive = new Archive(folder);
+  writeKnownDamage(folder, {
     acknowledgedAt: new Date(clock.nowMs()).toISOString(),
     damagedRecords: archive.stats().damagedRecords,
-    setAside: setAsideIn(config.data_dir),
+    setAside: setAsideIn(folder),
   });
 }
 

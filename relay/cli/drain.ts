@@ -6,6 +6,7 @@ import { describeDrain, drain } from '../keeper/drain.ts';
 import { type Measure, measure } from '../keeper/measure.ts';
 import { readStatus } from '../keeper/status.ts';
 import { type CommandContext, defineCommand, jsonOption, wholeNumber } from './command.ts';
+import { Progress } from './progress.ts';
 
 /** For what asks Fluent Bit whether it has sent everything. */
 export const fluentBitOption = {
@@ -53,13 +54,21 @@ export const drainCommand = defineCommand({
     try {
       const keeper = await keeperLooked(kept, Math.min(timeoutMs, 3_000), context);
       let last: Measure | undefined;
+      const progress = new Progress(context, undefined, timeoutMs);
+      const startedMs = clock.monotonicMs();
       const drained = await drain({
         clock,
         timeoutMs,
         fluentBit,
         quietMs: wholeNumber('quiet-ms', options['quiet-ms'], { fallback: 0, least: 0, most: 3_600_000 }),
-        look: async () => (last = measure(kept, positions)),
+        look: async () => {
+          last = measure(kept, positions);
+          // When it is done nobody knows; how much of the time is gone is known.
+          progress.at(clock.monotonicMs() - startedMs, leftInWords(last));
+          return last;
+        },
       });
+      progress.end();
       const refused = Object.values(readStatus(kept)?.refused ?? {}).reduce((sum, count) => sum + count, 0);
       const unended = last?.unended ?? { files: 0, bytes: 0 };
       if (options.json === true) {
@@ -80,6 +89,12 @@ export const drainCommand = defineCommand({
     }
   },
 });
+
+function leftInWords({ left: { files, bytes } }: Measure): string {
+  return bytes === 0
+    ? 'all is read; waiting until it is sent'
+    : `${bytes} bytes in ${files} file${files === 1 ? '' : 's'} are not read yet`;
+}
 
 /** Throws `USAGE`. */
 export function parseFluentBit(text = 'http://127.0.0.1:2020'): URL {

@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { Archive } from '../journal/archive.ts';
 import { RelayError } from '../errors.ts';
 import { type CommandContext, configOption, defineCommand } from './command.ts';
-import { commandConfig } from './config-file.ts';
-import { selectionOf, selectionOptions, selectRecords } from './selection.ts';
+import { dataFolder } from './data-folder.ts';
+import { Progress } from './progress.ts';
+import { firstPlace, selectionOf, selectionOptions, selectRecords } from './selection.ts';
 
 export const exportCommand = defineCommand({
   name: 'export',
@@ -28,9 +29,9 @@ export const exportCommand = defineCommand({
     },
   },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     const selection = selectionOf(options, context.clock.nowMs());
-    using archive = new Archive(config.data_dir);
+    using archive = new Archive(folder);
     using sink = openSink(options.output, context);
     let records = 0;
     let damaged = 0;
@@ -38,12 +39,17 @@ export const exportCommand = defineCommand({
       damaged++;
       context.stderr.write(`cannot be read: ${problem}\n`);
     };
-    const range = { fromSeq: archive.firstSeq(), endSeq: archive.nextSeq() };
+    const range = { fromSeq: firstPlace(archive, selection, archive.firstSeq()), endSeq: archive.nextSeq() };
+    const progress = new Progress(context, 'records', range.endSeq - range.fromSeq);
+    // Records that scroll by on the same terminal are progress enough.
+    const showsRecords = options.output === undefined && context.stdout.isTerminal;
     for (const found of selectRecords(archive, selection, range, onDamage)) {
       if (context.signal.aborted) break;
       records += found.records;
       if (found.records > 0) await sink.write(found.lines);
+      if (!showsRecords) progress.at(found.lastSeq + 1 - range.fromSeq, `${records} exported`);
     }
+    progress.end();
     if (options.output !== undefined) context.stderr.write(`${records} records exported to ${options.output}\n`);
     return damaged > 0 || context.signal.aborted ? 1 : 0;
   },

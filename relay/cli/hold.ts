@@ -1,7 +1,7 @@
 import type { HoldView } from '../admin/api/retention-views.ts';
 import { RelayError } from '../errors.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { askRelay } from './control.ts';
 import { timeOf } from './selection.ts';
 import { printable, table } from './terminal.ts';
@@ -41,11 +41,11 @@ export const holdCommand = defineCommand({
     const [action, id, ...more] = operands;
     if (more.length > 0 || (id !== undefined && action !== 'remove'))
       throw usage(`takes no ${JSON.stringify(more[0] ?? id)}`);
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     const ask = async <Answer>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> => {
-      const answer = await askRelay(config, method, path, body);
+      const answer = await askRelay(folder, method, path, body);
       if (answer === undefined)
-        throw new RelayError('ADMIN_UNREACHABLE', `no relay runs on ${config.data_dir}; a hold needs one`);
+        throw new RelayError('ADMIN_UNREACHABLE', `no relay runs on ${folder}; a hold needs one`);
       return answer as Answer;
     };
     const show = (holds: readonly HoldView[]): ExitCode => print(holds, options.json === true, context);

@@ -8,13 +8,14 @@ const SILENT_MS = 1_000;
 /** A bar on standard error for work that takes longer than a second; nothing where that is no terminal. */
 export class Progress {
   readonly #context: CommandContext;
-  readonly #unit: string;
+  readonly #unit: string | undefined;
   readonly #total: number;
   readonly #startedMs: number;
   #drawnMs = 0;
   #drawn = false;
 
-  constructor(context: CommandContext, unit: string, total: number) {
+  /** `unit` is what is counted, where its rate says something. */
+  constructor(context: CommandContext, unit: string | undefined, total: number) {
     this.#context = context;
     this.#unit = unit;
     this.#total = Math.max(1, total);
@@ -32,7 +33,8 @@ export class Progress {
     const cells = Math.round(part * BAR_CELLS);
     const bar = '█'.repeat(cells) + '░'.repeat(BAR_CELLS - cells);
     const rate = Math.round(done / ((nowMs - this.#startedMs) / 1_000));
-    stderr.write(`\r${bar} ${String(Math.floor(part * 100)).padStart(3)} %  ${rate} ${this.#unit}/s  ${note}\u001b[K`);
+    const speed = this.#unit === undefined ? '' : `${rate} ${this.#unit}/s  `;
+    stderr.write(`\r${bar} ${String(Math.floor(part * 100)).padStart(3)} %  ${speed}${note}\u001b[K`);
   }
 
   end(): void {

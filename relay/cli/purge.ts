@@ -1,25 +1,25 @@
 import type { RunView } from '../admin/api/retention-views.ts';
-import type { Config } from '../config/config.ts';
 import { RelayError } from '../errors.ts';
 import { sleep } from '../io/clock.ts';
 import { keepAlive } from '../io/keep-alive.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { askRelay } from './control.ts';
 import { age, bytes, count } from './figures.ts';
 import { Progress } from './progress.ts';
 import { printable, table } from './terminal.ts';
 
 const LOOK_INTERVAL_MS = 500;
-const RUNS = '/api/v1/retention/runs';
+const RETENTION = '/api/v1/retention';
+const RUNS = `${RETENTION}/runs`;
 
 export const purgeCommand = defineCommand({
   name: 'purge',
   summary: 'Removes records as the retention rules say, or counts what would go.',
   operands: '[forecast | history | log ID | stop]',
   notes: [
-    'Begins a purge in the relay that runs on the config’s data folder, after a question: what a purge takes cannot be recovered. It works in ' +
-      'small steps beside everything else, in the purge windows only.',
+    'Begins a purge in the relay that runs on the config’s data folder. First a dry run counts what it would take, then it asks: what a purge ' +
+      'takes cannot be recovered. It works in small steps beside everything else, in the purge windows only.',
     'forecast says what is kept and when the next purge is; history lists purges; log prints what one said; stop ends the one that is ' +
       'under way where it is.',
   ],
@@ -29,7 +29,7 @@ export const purgeCommand = defineCommand({
     'dry-run': { type: 'boolean', description: 'Counts exactly what would go, and takes nothing.' },
     rule: { type: 'string', value: 'NAME', description: 'Only this rule of the config.' },
     follow: { type: 'boolean', short: 'f', description: 'Waits for its end, and prints its log.' },
-    yes: { type: 'boolean', description: 'Does not ask. Needed where nobody can be asked.' },
+    yes: { type: 'boolean', description: 'Counts, and does not ask. Needed where nobody can be asked.' },
     now: { type: 'boolean', description: 'Works also while no purge window is open.' },
     'accept-clock': { type: 'boolean', description: 'Says first that the clock is right, though it jumped.' },
     ...jsonOption,
@@ -37,7 +37,7 @@ export const purgeCommand = defineCommand({
   async run({ options, operands }, context) {
     const [action, id, ...more] = operands;
     if (more.length > 0) throw usage(`takes no ${JSON.stringify(more[0])}`);
-    const task: Task = { config: commandConfig(options.config, context), asJson: options.json === true, context };
+    const task: Task = { folder: await dataFolder(options.config, context), asJson: options.json === true, context };
     switch (action) {
       case undefined:
         if (options['accept-clock'] === true) await ask(task, 'POST', '/api/v1/retention/accept-clock');
@@ -63,16 +63,15 @@ export const purgeCommand = defineCommand({
 });
 
 interface Task {
-  readonly config: Config;
+  readonly folder: string;
   readonly asJson: boolean;
   readonly context: CommandContext;
 }
 
 /** The relay's answer, whose shape our own API gives. Throws where no relay runs. */
-async function ask<Answer>({ config }: Task, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
-  const answer = await askRelay(config, method, path, body);
-  if (answer === undefined)
-    throw new RelayError('ADMIN_UNREACHABLE', `no relay runs on ${config.data_dir}; a purge needs one`);
+async function ask<Answer>({ folder }: Task, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+  const answer = await askRelay(folder, method, path, body);
+  if (answer === undefined) throw new RelayError('ADMIN_UNREACHABLE', `no relay runs on ${folder}; a purge needs one`);
   return answer as Answer;
 }
 
@@ -85,11 +84,23 @@ interface Wanted {
 }
 
 async function purge(task: Task, { dryRun, rule, follow, yes, now }: Wanted): Promise<ExitCode> {
-  if (!dryRun && !yes && !(await confirmed(task, rule))) return 1;
-  const path = `/api/v1/retention/${dryRun ? 'dry-run' : 'purge'}`;
   const body = { ...(rule === undefined ? {} : { rule }), ...(now ? { ignore_windows: true } : {}) };
-  const run = await ask<RunView>(task, 'POST', path, body);
-  const { stdout, stderr } = task.context;
+  const { stdout, stderr, confirm } = task.context;
+  if (!dryRun && !yes && confirm === undefined)
+    throw new RelayError(
+      'USAGE',
+      'purge removes records for good, and there is nobody to ask; add --yes, or --dry-run',
+    );
+  let run = await ask<RunView>(task, 'POST', `${RETENTION}/dry-run`, body);
+  if (!dryRun) {
+    const counted = await followed(task, run);
+    if (counted?.confirm == null) {
+      stderr.write(`dry run ${run.id} did not come to its end; nothing was purged\n`);
+      return 1;
+    }
+    if (!(await agreed(task, counted, { rule, yes }))) return 1;
+    run = await ask<RunView>(task, 'POST', `${RETENTION}/purge`, { ...body, confirm: counted.confirm });
+  }
   if (!follow) {
     if (task.asJson) stdout.write(`${JSON.stringify(run)}\n`);
     else stdout.write(`purge ${run.id} has begun; "spillway purge log ${run.id}" shows how it goes\n`);
@@ -105,18 +116,18 @@ async function purge(task: Task, { dryRun, rule, follow, yes, now }: Wanted): Pr
   return ended.state === 'done' ? 0 : 1;
 }
 
-async function confirmed({ context }: Task, rule: string | undefined): Promise<boolean> {
-  if (context.confirm === undefined)
-    throw new RelayError(
-      'USAGE',
-      'purge removes records for good, and there is nobody to ask; add --yes, or --dry-run',
-    );
+/** Says what was counted, and asks, where somebody is to be asked. */
+async function agreed(
+  { context }: Task,
+  counted: RunView,
+  { rule, yes }: Pick<Wanted, 'rule' | 'yes'>,
+): Promise<boolean> {
   const what = rule === undefined ? 'all rules' : `the rule ${printable(rule)}`;
   context.stderr.write(
-    `A purge by ${what} removes records from the journal. They cannot be recovered: export what you may need first, and see what would ` +
-      'go by --dry-run.\n',
+    `A purge by ${what} takes ${count(counted.records)} records from the journal, ${bytes(Math.max(0, counted.stored_bytes))} as stored ` +
+      `(dry run ${counted.id}). They cannot be recovered: export what you may need first.\n`,
   );
-  if (await context.confirm('Begin it?')) return true;
+  if (yes || (await context.confirm?.('Begin it?')) === true) return true;
   context.stderr.write('nothing was done\n');
   return false;
 }
@@ -124,7 +135,7 @@ async function confirmed({ context }: Task, rule: string | undefined): Promise<b
 /** The run at its end; undefined where whoever waits has seen enough. */
 async function followed(task: Task, begun: RunView): Promise<RunView | undefined> {
   const { context } = task;
-  const progress = new Progress(context, 'records', 1_000);
+  const progress = new Progress(context, undefined, 1_000);
   const held = keepAlive();
   try {
     const run = await lastOf(task, begun, progress);

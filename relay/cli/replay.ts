@@ -7,7 +7,7 @@ import { silentLog } from '../telemetry/logger.ts';
 import { type CommandContext, configOption, defineCommand, wholeNumber } from './command.ts';
 import { commandConfig } from './config-file.ts';
 import { Progress } from './progress.ts';
-import { selectionOf, selectionOptions, selectRecords } from './selection.ts';
+import { firstPlace, selectionOf, selectionOptions, selectRecords } from './selection.ts';
 import { printable } from './terminal.ts';
 
 export const replayCommand = defineCommand({
@@ -38,7 +38,7 @@ export const replayCommand = defineCommand({
     },
   },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
+    const config = await commandConfig(options.config, context);
     const endpoint = endpointOf(config, options.endpoint);
     const selection = selectionOf(options, context.clock.nowMs());
     const rate = wholeNumber('records-per-s', options['records-per-s'], {
@@ -65,12 +65,13 @@ export const replayCommand = defineCommand({
         void context.stderr.write(`${endpoint.name} does not take records, trying on: ${reason}\n`),
       onRefused: (id, reason) => void context.stderr.write(`refused: ${printable(`${id}: ${reason}`)}\n`),
     });
-    const progress = new Progress(context, 'records', endSeq - fromSeq);
+    const startSeq = firstPlace(archive, selection, fromSeq);
+    const progress = new Progress(context, 'records', endSeq - startSeq);
     try {
       const onDamage = (problem: string): void => void context.stderr.write(`cannot be read: ${problem}\n`);
       for (const found of selectRecords(archive, selection, { fromSeq, endSeq }, onDamage)) {
         if (!(await sender.send(found))) break;
-        progress.at(found.lastSeq - fromSeq, `${sender.sent} sent`);
+        progress.at(found.lastSeq - startSeq, `${sender.sent} sent`);
       }
     } finally {
       progress.end();

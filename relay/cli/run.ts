@@ -3,7 +3,7 @@ import type { ReloadAnswer } from '../admin/api/relay.ts';
 import { TokenFile } from '../admin/tokens.ts';
 import type { Config } from '../config/config.ts';
 import { describeError, RelayError } from '../errors.ts';
-import { giveBackMemory } from '../io/memory.ts';
+import { giveBackMemory, SETTLED_MS } from '../io/memory.ts';
 import { readingsOf } from '../runtime/readings.ts';
 import { Relay, type Reloaded } from '../runtime/relay.ts';
 import { History } from '../telemetry/history.ts';
@@ -14,8 +14,6 @@ import { commandConfig } from './config-file.ts';
 
 /** How long an orderly end may take. Container platforms kill after 10 to 30 s. */
 const STOP_DEADLINE_MS = 8_000;
-/** When all that starting takes is done. */
-const SETTLED_MS = 1_000;
 
 export const relayCommand = defineCommand({
   name: 'run',
@@ -27,7 +25,7 @@ export const relayCommand = defineCommand({
   examples: ['run', 'run --config /etc/spillway/config.yaml'],
   options: { ...configOption },
   async run({ options }, context) {
-    return runRelay(options.config, commandConfig(options.config, context), context);
+    return runRelay(options.config, await commandConfig(options.config, context), context);
   },
 });
 
@@ -52,7 +50,7 @@ async function runRelay(file: string | undefined, config: Config, context: Comma
   const { AdminServer } = await import('../admin/server.ts');
   const relay = await starting;
   reload = async () => {
-    const next = commandConfig(file, context);
+    const next = await commandConfig(file, context);
     const reloaded = await relay.reload(next);
     relayLog.level = next.log.level;
     return tellReload(reloaded, log);

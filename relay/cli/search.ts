@@ -7,7 +7,7 @@ import type { CountStep, SearchProgress, SearchStep, TimeRange } from '../query/
 import { SearchRun } from '../query/search-run.ts';
 import { parseTime, TIME_FORMS } from '../query/time-text.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, wholeNumber } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { count } from './figures.ts';
 import { Progress } from './progress.ts';
 import { understood } from './query-operand.ts';
@@ -54,7 +54,7 @@ export const searchCommand = defineCommand({
     histogram: { type: 'boolean', description: 'Prints how many there are over time.' },
   },
   async run({ options, operands }, context) {
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     const query = operands.join(' ');
     const nowMs = context.clock.nowMs();
     const at = (name: string, text: string | undefined, otherwise: number): number => {
@@ -74,10 +74,7 @@ export const searchCommand = defineCommand({
     const scope = { query, ...(isTimed ? { range } : {}) };
     if (options.count === true || options.histogram === true) {
       const buckets = options.histogram === true ? BUCKETS : 1;
-      using run = understood(
-        query,
-        () => new CountRun(config.data_dir, { ...scope, buckets, facets: [] }, context.clock),
-      );
+      using run = understood(query, () => new CountRun(folder, { ...scope, buckets, facets: [] }, context.clock));
       const last = await stepThrough(context, run, async () => {});
       if (last === undefined) return 1;
       context.stdout.write(
@@ -92,7 +89,7 @@ export const searchCommand = defineCommand({
       recordsMax: limit === 0 ? Number.MAX_SAFE_INTEGER : limit,
       cursor,
     };
-    using run = understood(query, () => new SearchRun(config.data_dir, request, context.clock));
+    using run = understood(query, () => new SearchRun(folder, request, context.clock));
     const show =
       options.csv === true ? csvOf(fields) : options.json === true ? asStored : textOf(query, fields, context);
     if (options.csv === true) context.stdout.write(csvRow(fields ?? DEFAULT_COLUMNS));
@@ -115,12 +112,12 @@ async function stepThrough<Step extends SearchStep | CountStep>(
   run: { step(budgetMs: number): Step },
   take: (step: Step) => Promise<void>,
 ): Promise<Step | undefined> {
-  const progress = new Progress(context, '%', 100);
+  const progress = new Progress(context, undefined, 100);
   while (!context.signal.aborted) {
     const step = run.step(STEP_MS);
     if ('found' in step && step.found.length > 0) progress.end();
     await take(step);
-    progress.at(Math.floor(step.progress.part * 100), `${count(step.progress.found)} found`);
+    progress.at(step.progress.part * 100, `${count(step.progress.found)} found`);
     if (step.ending !== undefined) {
       progress.end();
       return step;

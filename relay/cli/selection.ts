@@ -83,6 +83,11 @@ export interface SelectedLines {
   readonly lastSeq: number;
 }
 
+/** The first place that is looked at for a selection. */
+export function firstPlace(archive: Archive, { fromMs }: Selection, fromSeq: number): number {
+  return fromMs === 0 ? fromSeq : Math.max(fromSeq, archive.seqReceivedFrom(fromMs));
+}
+
 /** The selected records of the journal, in order, batch by batch. */
 export function* selectRecords(
   archive: Archive,
@@ -90,8 +95,7 @@ export function* selectRecords(
   range: { readonly fromSeq: number; readonly endSeq: number },
   onDamage: (problem: string) => void,
 ): Generator<SelectedLines> {
-  const start =
-    selection.fromMs === 0 ? range.fromSeq : Math.max(range.fromSeq, archive.seqReceivedFrom(selection.fromMs));
+  const start = firstPlace(archive, selection, range.fromSeq);
   for (const batch of archive.batches(start, range.endSeq, onDamage)) {
     if (batch.receivedFirstMs >= selection.toMs) return;
     yield selectFrom(batch, selection, start);

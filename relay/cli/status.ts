@@ -2,7 +2,7 @@ import { Archive } from '../journal/archive.ts';
 import type { Cursor } from '../journal/journal.ts';
 import type { EndpointStatus, RelayStatus } from '../runtime/status.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { askRelay } from './control.ts';
 import { age, bytes, count } from './figures.ts';
 import { printable, table } from './terminal.ts';
@@ -17,10 +17,10 @@ export const statusCommand = defineCommand({
   examples: ['status', 'status --json'],
   options: { ...configOption, ...jsonOption },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     // The other end of this call is our own admin API.
-    const status = (await askRelay(config, 'GET', '/api/v1/status')) as RelayStatus | undefined;
-    if (status === undefined) return offline(config.data_dir, options.json === true, context);
+    const status = (await askRelay(folder, 'GET', '/api/v1/status')) as RelayStatus | undefined;
+    if (status === undefined) return offline(folder, options.json === true, context);
     if (options.json === true) context.stdout.write(`${JSON.stringify(status, null, 2)}\n`);
     else show(status, context);
     return status.ready && status.degradations.length === 0 ? 0 : 1;
@@ -73,7 +73,7 @@ function show(status: RelayStatus, { stdout, clock }: CommandContext): void {
   const limit = journal.max_bytes === 0 ? 'no limit' : `of ${bytes(journal.max_bytes)}`;
   stdout.write(
     `\njournal: ${count(journal.records)} records in ${count(journal.batches)} batches, ${bytes(journal.fileBytes)} ${limit}, ` +
-      `${bytes(journal.freeBytes)} free on the disk\n`,
+      `${bytes(journal.searchIndexBytes)} of search index, ${bytes(journal.freeBytes)} free on the disk\n`,
   );
   const masked = status.redact.filter(({ places }) => places > 0).map(({ rule, places }) => [rule, places] as const);
   if (masked.length > 0) stdout.write(`masked: ${tally(Object.fromEntries(masked))}\n`);

@@ -4,7 +4,7 @@ import { compileQuery } from '../query/compile.ts';
 import { parseRecord } from '../query/record-text.ts';
 import { forEachLine } from '../record/lines.ts';
 import { type CommandContext, configOption, defineCommand, jsonOption, wholeNumber } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { type Selection, selectionOf, selectionOptions, selectRecords } from './selection.ts';
 import { understood } from './query-operand.ts';
 import { printable } from './terminal.ts';
@@ -29,13 +29,13 @@ export const tailCommand = defineCommand({
     ...jsonOption,
   },
   async run({ options, operands }, context) {
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     const selection = selectionOf(options, context.clock.nowMs());
     const query = operands.join(' ');
     const { matches } = understood(query, () => compileQuery(query, context.clock.nowMs()));
     const meant: LineFilter | undefined = query === '' ? undefined : (line) => matches(parseRecord(line) ?? {});
     const wanted = wholeNumber('lines', options.lines, { fallback: 10, least: 0, most: 1_000_000 });
-    using archive = new Archive(config.data_dir);
+    using archive = new Archive(folder);
     const print = (lines: Buffer): Promise<void> => printLines(lines, options.json === true, context);
 
     let nextSeq = archive.nextSeq();

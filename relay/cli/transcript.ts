@@ -3,7 +3,8 @@ import { Archive } from '../journal/archive.ts';
 import type { JobVerdict, StoredJob } from '../journal/runs.ts';
 import { jobsOf, listRuns } from '../query/transcript/views.ts';
 import { type CommandContext, configOption, defineCommand, type ExitCode, jsonOption, wholeNumber } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
+import { Progress } from './progress.ts';
 import { printable } from './terminal.ts';
 import { printJob } from './transcript/print-job.ts';
 import { jobsAsJson, runsAsJson, showJobs, showRuns, titleOf } from './transcript/show-list.ts';
@@ -66,8 +67,7 @@ export const transcriptCommand = defineCommand({
   ],
   options,
   async run({ options: given }, context) {
-    const config = commandConfig(given.config, context);
-    using archive = new Archive(config.data_dir);
+    using archive = new Archive(await dataFolder(given.config, context));
     if (given.run === undefined && given.list !== true)
       throw new RelayError('USAGE', 'say which run by --run ID, or see what there is by --list');
     return given.list === true ? await list(archive, given, context) : await print(archive, given, context);
@@ -118,11 +118,19 @@ async function print(archive: Archive, given: Given, context: CommandContext): P
     raw: given.raw === true,
     json: given.json === true,
   };
+  const total = jobs.reduce((sum, { lines }) => sum + lines, 0);
+  const progress = new Progress(context, 'lines', total);
   let isWhole = true;
+  let before = 0;
   for (const [index, job] of jobs.entries()) {
     if (stdout.isTerminal && !printing.json) stdout.write(`${index > 0 ? '\n' : ''}━━ ${titleOf(job)}\n`);
     else stderr.write(`${titleOf(job)}\n`);
-    const problems = await printJob(archive, job, printing, context);
+    // Lines that scroll by on the same terminal are progress enough.
+    const problems = await printJob(archive, job, printing, context, (lines) => {
+      if (!stdout.isTerminal) progress.at(before + lines, job.jobName === undefined ? '' : printable(job.jobName));
+    });
+    progress.end();
+    before += job.lines;
     for (const problem of problems) stderr.write(`  ! ${problem}\n`);
     isWhole &&= problems.length === 0;
     if (signal.aborted) break;

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { RelayError } from '../errors.ts';
 import { Archive, type Anchor, type Verification } from '../journal/archive.ts';
 import { type CommandContext, configOption, defineCommand, jsonOption } from './command.ts';
-import { commandConfig } from './config-file.ts';
+import { dataFolder } from './data-folder.ts';
 import { count } from './figures.ts';
 import { Progress } from './progress.ts';
 
@@ -30,9 +30,9 @@ export const verifyCommand = defineCommand({
     ...jsonOption,
   },
   async run({ options }, context) {
-    const config = commandConfig(options.config, context);
+    const folder = await dataFolder(options.config, context);
     const anchors = (options.anchor ?? []).flatMap((file) => anchorsIn(file, context));
-    using archive = new Archive(config.data_dir);
+    using archive = new Archive(folder);
     const progress = new Progress(context, 'records', archive.nextSeq() - archive.firstSeq());
     const found = archive.verify((records) => progress.at(records, 'verifying'), anchors);
     progress.end();

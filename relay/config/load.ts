@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { describeError, RelayError } from '../errors.ts';
 import type { Config, ConfiguredEndpoint, ConfiguredInput } from './config.ts';
+import { readConfigText } from './config-text.ts';
 import { crossProblems } from './cross-checks.ts';
 import { isRecord, optionAt, optionSchema, type OptionSchema } from './explain-schema.ts';
 import { problemsOf } from './issues.ts';
@@ -11,9 +11,6 @@ import type { Registry } from './registry.ts';
 import { configSchema, deliveryOptions } from './schema.ts';
 import { type Environment, hideSecrets, substituteVariables, type Substitution } from './secrets.ts';
 import { YamlText } from './yaml-text.ts';
-
-/** Far above any config written by a person; keeps a wrong file name from filling the memory. */
-const FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface ConfigSource {
   /** As the operator wrote it: problems begin with it. */
@@ -31,15 +28,7 @@ export type Loaded =
 
 /** Reads a config file. Throws `CONFIG_UNREADABLE` where there is nothing to read; what is wrong with its text is returned. */
 export function loadConfig(source: Omit<ConfigSource, 'folder' | 'text'> & { readonly workingFolder: string }): Loaded {
-  const path = resolve(source.workingFolder, source.file);
-  let text: string;
-  try {
-    const { size } = statSync(path);
-    if (size > FILE_BYTES_MAX) throw new Error(`it has ${size} bytes, more than any config`);
-    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-  } catch (cause) {
-    throw new RelayError('CONFIG_UNREADABLE', `cannot read the config ${source.file}`, { cause });
-  }
+  const { path, text } = readConfigText(source);
   return readConfig({ ...source, folder: dirname(path), text });
 }
 

@@ -48,6 +48,15 @@ export const runsOptions = z
     page_bytes: sizeOption({ bytesMin: 1024, bytesMax: 1024 ** 3, fallback: '8MiB' }).describe(
       'The size at which runners begin a new page. A page that ends before it, and has a next one, is not all there.',
     ),
+    gone_jobs_keep_hours: z
+      .int()
+      .min(1)
+      .max(876_000)
+      .default(720)
+      .describe(
+        'How long a job is still listed, with its steps and what took its lines, once none of them is in the journal. Files of a runner ' +
+          'that are sent again after that make a new job.',
+      ),
     forward_worker_log: z
       .boolean()
       .default(false)

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { retentionOptions } from '../retention/options.ts';
 import { alertOptions } from '../alerts/options.ts';
 import { tlsServerOption } from '../component/options.ts';
+import { DATA_FOLDER_DEFAULT } from './data-folder.ts';
 import { matchOption } from './match.ts';
 import type { Registry } from './registry.ts';
 import { runsOptions } from './runs-options.ts';
@@ -128,6 +129,10 @@ const journalOptions = z
       .max(19)
       .default(1)
       .describe('Compression of batches by zstd: 1 is fast, 19 small.'),
+    search_index_max_bytes: sizeOption({ bytesMin: 1024 ** 2, fallback: '1GiB' }).describe(
+      'The most that the index of searches may take on the disk, beside `max_bytes`. At this limit the oldest records leave the index: ' +
+        'searches among them take longer, and find the same.',
+    ),
     receipts_window_ms: z
       .int()
       .min(0)
@@ -224,7 +229,7 @@ export function configSchema(registry: Registry) {
     data_dir: z
       .string()
       .min(1)
-      .default('./data')
+      .default(DATA_FOLDER_DEFAULT)
       .describe('Folder of the journal and the tokens. Relative to the folder of this file.'),
     inputs: z.record(componentName, ofType(inputs)).default({}).describe('Where records come from, by name.'),
     endpoints: z.record(componentName, ofType(outputs)).default({}).describe('Where records go, by name.'),

@@ -211,8 +211,11 @@ export class Dispatcher {
     const output = this.#options.output();
     while (this.#sending.size < output.limits.inFlightMax && !this.#halted) {
       const stretch = this.#stretches.turn(({ window }) => window.waiting);
-      const piece = stretch?.window.take();
-      if (stretch === undefined || piece === undefined) return;
+      if (stretch === undefined) return;
+      const piece = stretch.window.take();
+      // All that waited was purged meanwhile.
+      if (piece === undefined) this.#settle(stretch);
+      if (piece === undefined) continue;
       const sending: Promise<void> = this.#send(output, stretch, piece).finally(() => {
         this.#sending.delete(sending);
         this.#wake.resolve();

@@ -4,11 +4,10 @@ import { describeError, RelayError } from '../errors.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { Random } from '../io/random.ts';
 import type { Cursor, Journal } from '../journal/journal.ts';
-import { PAGE_DATASET } from '../record/runner-file.ts';
 import type { Log } from '../telemetry/logger.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { DeliveryEvents } from './events.ts';
-import { compileMatch, INTERNAL_DATASETS, type MatchOptions } from './match.ts';
+import { compileMatch, internalDatasets, type MatchOptions } from './match.ts';
 import { RateLimit } from './rate-limit.ts';
 
 /** What every endpoint has, whatever its output. */
@@ -102,7 +101,7 @@ export class Endpoint {
       events: world.events,
       output: () => this.#outputs[this.#current]!,
       onFailure: () => this.#failOver(),
-      matcher: compileMatch(options.match, world.forwardWorkerLog === true ? [PAGE_DATASET] : INTERNAL_DATASETS),
+      matcher: compileMatch(options.match, internalDatasets(world.forwardWorkerLog === true)),
       acknowledged: definition.acknowledgement(outputOptions) === 'endpoint',
       resendRecords: options.resendRecords,
       resendHoldMs: RESEND_HOLD_MS,

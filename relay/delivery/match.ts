@@ -29,7 +29,7 @@ interface Condition {
 }
 
 /** Datasets that the relay keeps to itself: what it makes of them goes out instead. */
-export const INTERNAL_DATASETS: readonly string[] = [PAGE_DATASET, WORKER_DATASET];
+const INTERNAL_DATASETS: readonly string[] = [PAGE_DATASET, WORKER_DATASET];
 
 /** Internal datasets are wanted only by their very names: `"*"` does not take them. */
 export function compileMatch(
@@ -60,6 +60,17 @@ export function compileMatch(
       return conditions.every((condition) => holds(condition, valueAt(record, condition.path)));
     },
   };
+}
+
+/** True where none of the internal datasets is for an endpoint with such a `match`. */
+export function isInternalFor(options: MatchOptions | undefined, forwardWorkerLog: boolean): boolean {
+  const matcher = compileMatch(options, internalDatasets(forwardWorkerLog));
+  return INTERNAL_DATASETS.every((name) => matcher.batch({ [name]: 1 }) === 'none');
+}
+
+/** The datasets that an endpoint must name to get them. */
+export function internalDatasets(forwardWorkerLog: boolean): readonly string[] {
+  return forwardWorkerLog ? [PAGE_DATASET] : INTERNAL_DATASETS;
 }
 
 function parsed(json: string): unknown {

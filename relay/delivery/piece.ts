@@ -108,6 +108,24 @@ function filtered(piece: Piece, matcher: Pick<Matcher, 'line'> | undefined): Pie
   return { ...piece, records: seqs.length, lines, seqs, release: () => {} };
 }
 
+/** The piece without the records at some places, which were purged after it was read. Takes over the caller's hold; the lines are copied. */
+export function withoutPurged(piece: Piece, purged: ReadonlySet<number>): Piece {
+  const parts: Buffer[] = [];
+  const seqs: number[] = [];
+  const gone: number[] = [];
+  forEachLine(piece.lines, (from, to, index) => {
+    const seq = seqAt(piece, index);
+    if (purged.has(seq)) return void gone.push(seq);
+    parts.push(piece.lines.subarray(from, to + 1));
+    seqs.push(seq);
+  });
+  if (gone.length === 0) return piece;
+  const absent = [...(piece.absent ?? []), ...gone].toSorted((a, b) => a - b);
+  const lines = Buffer.concat(parts);
+  piece.release();
+  return { ...piece, records: seqs.length, lines, seqs, absent, release: () => {} };
+}
+
 function withinLimits(piece: Piece, limits: DeliveryLimits): Piece[] {
   if (piece.records <= limits.recordsMax && piece.lines.length <= limits.bytesMax) return [piece];
   const offsets = lineOffsets(piece.lines, piece.records);

@@ -32,6 +32,8 @@ export class Stretch {
   /** Up to where records were read from the journal. */
   #position: number;
   #cursor: number;
+  /** How often a purge took something that may have been read. */
+  #purges = 0;
   /** What has arrived, for whoever moves the endpoint's cursor. Neighbours are joined, so it does not grow with the records. */
   readonly #confirmed: Progress[] = [];
 
@@ -82,12 +84,13 @@ export class Stretch {
     return this.untilSeq !== undefined && this.idle(journalEndSeq) && this.#unconfirmed.firstSeq === undefined;
   }
 
-  /** Reads the next batch. False where there was none, or where a lost connection sent the stretch back meanwhile. */
+  /** Reads the next batch. False where there was none, or where a lost connection or a purge came in between: then to be asked again. */
   async read(journalEndSeq: number, limits: DeliveryLimits): Promise<boolean> {
     const { journal, matcher } = this.#options;
     const position = this.#position;
+    const purges = this.#purges;
     const batch = await journal.read(position);
-    if (this.#position !== position) {
+    if (this.#position !== position || this.#purges !== purges) {
       batch?.release();
       return false;
     }
@@ -109,6 +112,13 @@ export class Stretch {
     const piece = this.#queued.shift();
     if (piece !== undefined) this.window.add(piece);
     return piece?.records ?? 0;
+  }
+
+  /** Has records not be sent that were purged since they were read. */
+  leaveOut(seqs: readonly number[]): void {
+    this.#purges++;
+    const from = this.oldest?.fromSeq ?? this.#position;
+    this.window.leaveOut(seqs.filter((seq) => seq >= from && seq < this.#position));
   }
 
   /** Puts aside what is settled, until `confirm` says that it has arrived. */

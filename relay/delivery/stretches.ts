@@ -14,11 +14,15 @@ const REFUSED_HELD_MAX = 1_000;
 export class Stretches {
   readonly #options: StretchOptions;
   readonly #all: Stretch[];
+  readonly #endPurges: () => void;
   #lastTurn: Stretch | undefined;
 
   constructor(cursorSeq: number, options: StretchOptions) {
     this.#options = options;
     this.#all = [new Stretch(cursorSeq, options)];
+    this.#endPurges = options.journal.onPurge((seqs) => {
+      for (const stretch of this.#all) stretch.leaveOut(seqs);
+    });
   }
 
   get all(): readonly Stretch[] {
@@ -94,6 +98,7 @@ export class Stretches {
   }
 
   release(): void {
+    this.#endPurges();
     for (const stretch of this.#all) stretch.release();
   }
 }

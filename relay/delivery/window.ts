@@ -1,9 +1,9 @@
 import type { RelayError } from '../errors.ts';
 import type { Progress, RefusedRecord } from '../journal/journal.ts';
-import { absentIn, seqAt, splitPiece, type Piece } from './piece.ts';
+import { absentIn, seqAt, splitPiece, withoutPurged, type Piece } from './piece.ts';
 
 interface Slot {
-  readonly piece: Piece;
+  piece: Piece;
   status: 'waiting' | 'sending' | 'done';
   /** A record of this piece was refused for good; it is then the only one in it. */
   readonly refused: RefusedRecord | undefined;
@@ -17,6 +17,8 @@ export class Window {
   #slots: Slot[] = [];
   /** Pieces that were forgotten while they were being sent: their lines are in use until the answer comes. */
   readonly #forgotten = new Set<Piece>();
+  /** Places of records that were purged since they were read: they are left out when their piece is sent. */
+  readonly #purged = new Set<number>();
 
   get length(): number {
     return this.#slots.length;
@@ -36,11 +38,20 @@ export class Window {
     this.#slots.push({ piece, status: piece.records === 0 ? 'done' : 'waiting', refused: undefined });
   }
 
-  /** The first piece that waits, now counted as being sent. It must be answered by `done`, `again`, `refuse` or `halve`. */
+  /** The first piece that waits, now counted as being sent; undefined also where nothing is left of those that waited. It must be answered by `done`, `again`, `refuse` or `halve`. */
   take(): Piece | undefined {
-    const slot = this.#slots.find((candidate) => candidate.status === 'waiting');
-    if (slot !== undefined) slot.status = 'sending';
-    return slot?.piece;
+    for (const slot of this.#slots) {
+      if (slot.status !== 'waiting') continue;
+      if (this.#purged.size > 0) slot.piece = withoutPurged(slot.piece, this.#purged);
+      slot.status = slot.piece.records === 0 ? 'done' : 'sending';
+      if (slot.status === 'sending') return slot.piece;
+    }
+    return undefined;
+  }
+
+  /** Has records that were purged not be sent. What is being sent goes on; where it fails, it goes without them the next time. */
+  leaveOut(seqs: readonly number[]): void {
+    for (const seq of seqs) this.#purged.add(seq);
   }
 
   done(piece: Piece): void {
@@ -97,6 +108,7 @@ export class Window {
     const records = settled.reduce((sum, slot) => sum + slot.piece.records, 0);
     const absent = settled.reduce((sum, slot) => sum + absentIn(slot.piece), 0);
     for (const slot of settled) slot.piece.release();
+    for (const seq of this.#purged) if (seq < toSeq) this.#purged.delete(seq);
     return {
       fromSeq,
       toSeq,
@@ -114,6 +126,7 @@ export class Window {
       else piece.release();
     }
     this.#slots = [];
+    this.#purged.clear();
   }
 
   /** The slot of a piece whose answer has come; undefined where it was forgotten meanwhile. */

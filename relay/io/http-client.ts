@@ -27,6 +27,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Buffer;
+  /** True where an answer other than 2xx is told by its status alone, and ends its connection: some servers never end the body of one. */
+  readonly dropsFailures?: boolean;
 }
 
 export interface HttpAnswer {
@@ -63,7 +65,7 @@ export class HttpClient {
     signal.addEventListener('abort', give);
     if (signal.aborted) give();
     try {
-      const { method, path, headers, body } = request;
+      const { method, path, headers, body, dropsFailures = false } = request;
       const response = await this.#current().request({
         method,
         path,
@@ -75,7 +77,8 @@ export class HttpClient {
       return {
         status: response.statusCode,
         retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
-        text: await readText(response.body, clock),
+        text:
+          dropsFailures && !isSuccess(response.statusCode) ? drop(response.body) : await readText(response.body, clock),
       };
     } catch (error) {
       throw networkError(error, this.#name, 'use');
@@ -121,6 +124,16 @@ export class HttpClient {
       },
     });
   }
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+function drop(body: Body): string {
+  body.on('error', () => {});
+  body.destroy();
+  return '';
 }
 
 type Body = AsyncIterable<Buffer> & { destroy(): void; on(event: 'error', handler: () => void): unknown };

@@ -2,7 +2,9 @@ import { describeError, RelayError } from '../errors.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './sqlite/batch-row.ts';
 import { isDamage, openForReading, type Sqlite, type Statement } from './sqlite/database.ts';
 import { MIGRATIONS } from './sqlite/migrations.ts';
+import { ENTERED_TO_SQL } from './sqlite/stream-index.ts';
 import { readHead } from './sqlite/head.ts';
+import { Unpacker } from './sqlite/unpacker.ts';
 import { Sketches, SKETCH_HASH_BYTES } from './sqlite/sketches.ts';
 
 /** What is known of a batch without unpacking it. Times are milliseconds since 1970. */
@@ -74,9 +76,11 @@ export class Catalog implements Disposable {
   readonly #from: Readonly<Record<HeaderTimes['of'], Statement>>;
   readonly #holding: Statement;
   readonly #batch: Statement;
+  readonly #newest: Statement;
   readonly #ofStream: Statement;
   readonly #unindexed: Statement;
   readonly #datasets = new Map<string, Readonly<Record<string, number>>>();
+  readonly #unpacker = new Unpacker();
 
   /** Throws `JOURNAL_UNUSABLE` where there is no journal. */
   constructor(directory: string) {
@@ -102,10 +106,19 @@ export class Catalog implements Disposable {
       'SELECT first_seq, records FROM batch INDEXED BY batch_search WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
     );
     this.#batch = this.#database.prepare(`SELECT ${BATCH_COLUMNS} FROM batch NOT INDEXED WHERE first_seq = ?`);
-    this.#ofStream = this.#database
-      .prepare('SELECT first_seq FROM batch_stream WHERE stream_id = (SELECT id FROM stream WHERE name = ?)')
+    this.#newest = this.#database
+      .prepare('SELECT first_seq FROM batch INDEXED BY batch_search ORDER BY first_seq DESC LIMIT 1 OFFSET ?')
       .pluck();
-    // Small batches come into the index of streams only when they are merged.
+    // Large batches come into the index of streams together with others.
+    this.#ofStream = this.#database
+      .prepare(
+        `SELECT first_seq FROM batch_stream WHERE stream_id = (SELECT id FROM stream WHERE name = @stream)
+         UNION
+         SELECT first_seq FROM batch NOT INDEXED
+         WHERE first_seq >= ${ENTERED_TO_SQL} AND hash_of = 'payload' AND instr(streams, @quoted) > 0`,
+      )
+      .pluck();
+    // Small batches come into it only when they are merged.
     this.#unindexed = this.#database
       .prepare("SELECT first_seq FROM batch INDEXED BY batch_small WHERE hash_of = 'lines' AND members IS NULL")
       .pluck();
@@ -120,6 +133,12 @@ export class Catalog implements Disposable {
   firstSeq(): number {
     const [first] = this.from(0, 1);
     return first?.firstSeq ?? this.nextSeq();
+  }
+
+  /** Where the newest so many batches begin; 0 where there are no more than that. */
+  firstSeqOfNewest(batches: number): number {
+    const [last] = this.#newest.all(Math.max(0, batches - 1)) as number[];
+    return last ?? 0;
   }
 
   /** Up to `limit` batches that begin before a place, the newest first. */
@@ -152,12 +171,12 @@ export class Catalog implements Disposable {
     return found;
   }
 
-  /** The lines of a batch, if it is still the one that the header speaks of. */
+  /** The lines of a batch, if it is still the one that the header speaks of. They are good until this is called again. */
   lines(header: Pick<BatchHeader, 'firstSeq' | 'hash'>): BatchLines {
     try {
       const row = this.#batch.get(header.firstSeq) as BatchRow | undefined;
       if (row === undefined || !hashOf(row.payload_hash).equals(header.hash)) return { kind: 'changed' };
-      return { kind: 'lines', lines: intactLines(row) };
+      return { kind: 'lines', lines: intactLines(row, (...payload) => this.#unpacker.unpack(...payload)) };
     } catch (error) {
       return {
         kind: 'damaged',
@@ -172,7 +191,8 @@ export class Catalog implements Disposable {
    */
   firstSeqsOf(streams: readonly string[]): ReadonlySet<number> {
     const found = new Set<number>();
-    for (const name of streams) for (const seq of this.#ofStream.all(name) as number[]) found.add(seq);
+    for (const stream of streams)
+      for (const seq of this.#ofStream.all({ stream, quoted: JSON.stringify(stream) }) as number[]) found.add(seq);
     for (const seq of this.#unindexed.all() as number[]) found.add(seq);
     return found;
   }

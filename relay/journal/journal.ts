@@ -13,9 +13,10 @@ export interface Journal {
 
   /**
    * Resolves when the batch, and all appended before it, are on stable storage. Rejects with a `retry` error where there is no
-   * room or the disk failed: then nothing of it is stored, and the caller offers the same batch again.
+   * room or the disk failed: then nothing of it is stored, and the caller offers the same batch again. What is `urgent` may pass the limits
+   * by a little: it lets records go that take more.
    */
-  append(batch: BuiltBatch): Promise<void>;
+  append(batch: BuiltBatch, urgent?: boolean): Promise<void>;
 
   /**
    * Passes over what is known, without a read, to hold no record of these datasets. Returns the first place from `fromSeq` on where one
@@ -38,6 +39,11 @@ export interface Journal {
   streamPlaces(stream: StreamName, fromSeq: number, endSeq: number, limit: number): Promise<number[]>;
   /** Calls back each time that a commit has made more records readable. Returns what ends it. */
   onCommit(listener: (endSeq: number) => void): () => void;
+  /**
+   * Calls back with the places of records that a purge took before every endpoint had them, so that what was read of them is not sent any
+   * more. Returns what ends that.
+   */
+  onPurge(listener: (seqs: readonly number[]) => void): () => void;
 
   /** The endpoint's cursor, made where it is missing: at the journal's first record or at its end. */
   openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor>;
@@ -70,6 +76,8 @@ export interface Journal {
   runCheckpoints(): Promise<RunCheckpoints>;
 
   stats(): Promise<JournalStats>;
+  /** What of the disk it takes, and what is left. Asked of the system alone: whoever looks often disturbs neither writer nor reader. */
+  room(): Promise<JournalRoom>;
   /** Changes what the operator may change while it runs. */
   configure(limits: JournalLimits): void;
   /** Waits for what was appended and advanced, then closes. */
@@ -111,6 +119,8 @@ export interface JournalLimits {
   /** Free space on the disk below which the journal takes no more, in bytes. */
   readonly freeBytesMin: number;
   readonly whenFull: 'block' | 'drop_oldest';
+  /** How long a job is listed after the last of its lines went, in milliseconds. Left out: 30 days. */
+  readonly goneJobsMs?: number;
 }
 
 export interface Cursor extends CursorCounts {
@@ -122,6 +132,8 @@ export interface Cursor extends CursorCounts {
   readonly backlogRecords: number;
   /** Bytes of the batches waiting, uncompressed. */
   readonly backlogBytes: number;
+  /** Of these, lines of runners as they came, which go to no endpoint that does not name them. Left out where there is none. */
+  readonly internal?: { readonly records: number; readonly bytes: number };
   /** When the oldest waiting record was received; undefined where none waits. */
   readonly oldestReceivedMs: number | undefined;
 }
@@ -171,16 +183,21 @@ export interface DeadLetter {
   readonly line: string;
 }
 
-export interface JournalStats {
+export interface JournalRoom {
+  /** On the disk, write-ahead log included. */
+  readonly fileBytes: number;
+  readonly freeBytes: number;
+}
+
+export interface JournalStats extends JournalRoom {
   readonly firstSeq: number;
   readonly nextSeq: number;
   readonly batches: number;
   readonly records: number;
   /** Uncompressed. */
   readonly recordBytes: number;
-  /** On the disk, write-ahead log included. */
-  readonly fileBytes: number;
-  readonly freeBytes: number;
+  /** Of the index of searches on the disk, which `fileBytes` leaves out. */
+  readonly searchIndexBytes: number;
   /** Records set aside because they could not be read. */
   readonly damagedRecords: number;
   /** Records that purges took. */

@@ -73,8 +73,19 @@ export interface JobRow extends JobKey {
   readonly detail: JobDetail;
 }
 
+/** What took a job's lines: a purge, the quota, `store: false`, damage; `empty`: there was none. */
+export type GoneReason = 'purge' | 'quota' | 'transient' | 'damaged' | 'empty';
+
 export interface StoredJob extends JobRow {
   readonly id: number;
+  /** Where none of its lines is in the journal any more. */
+  readonly gone?: {
+    /** When that was found, in milliseconds since 1970. */
+    readonly sinceMs: number;
+    readonly reason: GoneReason;
+    /** The purge that took the last of them. */
+    readonly purge: number | undefined;
+  };
 }
 
 export interface StepRow {

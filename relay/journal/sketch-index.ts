@@ -40,6 +40,13 @@ export class SketchIndex implements Disposable {
     if (rows.length > 0 || remove.length > 0) this.#sketches.change(rows, remove);
   }
 
+  /** Takes up to `limit` sketches out of those before a place, the oldest first. False where there was none. */
+  discardBefore(seq: number, limit: number): boolean {
+    const oldest = this.#sketches.oldestBefore(seq, limit);
+    if (oldest.length > 0) this.#sketches.change([], oldest);
+    return oldest.length > 0;
+  }
+
   /** What it takes on the disk. */
   get bytes(): number {
     return this.#sketches.bytes;

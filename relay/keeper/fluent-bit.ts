@@ -1,5 +1,5 @@
-import { get } from 'node:http';
 import type { Clock } from '../io/clock.ts';
+import { get } from '../io/http.ts';
 
 /** What Fluent Bit says of itself. */
 export interface FluentBitFigures {

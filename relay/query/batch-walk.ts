@@ -55,8 +55,8 @@ export class BatchWalk {
     this.#query = query;
     this.#options = options;
     this.#streams = options.streams === undefined ? undefined : catalog.firstSeqsOf(options.streams);
-    const [first, next] = [catalog.firstSeq(), catalog.nextSeq()];
-    const { order, cursor } = options;
+    const { order, cursor, fromSeq = 0 } = options;
+    const [first, next] = [Math.max(catalog.firstSeq(), fromSeq), catalog.nextSeq()];
     this.#startSeq =
       order === 'newest' ? Math.min(cursor ?? next, next) : Math.max(cursor === undefined ? first : cursor + 1, first);
     this.#lastSeq = order === 'newest' ? first : next;
@@ -94,7 +94,7 @@ export class BatchWalk {
     const headerEnd = header.firstSeq + header.records;
     const batch = {
       header,
-      fromSeq: isNewest ? header.firstSeq : Math.max(header.firstSeq, this.#bound),
+      fromSeq: Math.max(header.firstSeq, isNewest ? this.#lastSeq : this.#bound),
       endSeq: isNewest ? Math.min(headerEnd, this.#bound) : Math.min(headerEnd, this.#lastSeq),
     };
     if (verdict !== 'none' && batch.fromSeq < batch.endSeq) return { ...batch, verdict };
@@ -136,7 +136,9 @@ export class BatchWalk {
     const { order, range } = this.#options;
     this.#page =
       order === 'newest'
-        ? this.#catalog.before(this.#bound, this.#pageSize, range)
+        ? this.#catalog
+            .before(this.#bound, this.#pageSize, range)
+            .filter(({ firstSeq, records }) => firstSeq + records > this.#lastSeq)
         : this.#catalog.from(this.#bound, this.#pageSize, range).filter(({ firstSeq }) => firstSeq < this.#lastSeq);
     this.#pageSize = Math.min(PAGE_MAX, this.#pageSize * 4);
     this.#ended = this.#page.length === 0;

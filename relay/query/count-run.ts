@@ -44,10 +44,11 @@ export class CountRun implements Disposable {
   /** Counts on for about so long. To be called until it tells an ending. */
   step(budgetMs: number): CountStep {
     const untilMs = this.#clock.monotonicMs() + budgetMs;
-    while (!this.#walk.ended && this.#clock.monotonicMs() < untilMs) {
+    // However little time there is, each step gets further.
+    do {
       const batch = this.#walk.next();
       if (batch !== undefined) this.#count(batch);
-    }
+    } while (!this.#walk.ended && this.#clock.monotonicMs() < untilMs);
     const first = Math.floor(this.#axis.sinceMs / this.#bucketMs) * this.#bucketMs;
     return {
       progress: this.#walk.progress,

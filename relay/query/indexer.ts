@@ -7,6 +7,8 @@ import { Sketcher } from './sketch.ts';
 /** Smaller batches are merged before long; till then there are few of them, and to read them costs little. */
 const WORTHWHILE_BYTES = 16_384;
 const PAGE = 256;
+/** The largest sketch and what SQLite needs beside it. */
+const SKETCH_BYTES_MAX = 8_192 + 256;
 /** The journal needs free space more than searches do. */
 const ROOM_BYTES = 268_435_456;
 /** After a look at the whole journal, only what is new is looked at for so long. */
@@ -16,6 +18,8 @@ export interface IndexerOptions {
   readonly directory: string;
   /** Free space on the disk that the journal needs for itself. */
   readonly freeBytesMin: number;
+  /** What the index may take: of so many batches, the newest, it has sketches. */
+  readonly indexBytesMax: number;
   /** Smaller batches are left out. */
   readonly batchBytesMin?: number;
 }
@@ -44,18 +48,19 @@ export class Indexer {
     try {
       if (this.#pass === undefined && !this.#hasRoom()) return false;
       const pass = (this.#pass ??= this.#begin());
-      while (this.#clock.monotonicMs() < untilMs) {
-        if (pass.work()) continue;
-        this.#throughSeq = pass.throughSeq;
-        this.close();
-        return false;
-      }
+      let more = true;
+      // However little time there is, each step gets further.
+      do more = pass.work();
+      while (more && this.#clock.monotonicMs() < untilMs);
+      if (more) return true;
+      this.#throughSeq = pass.throughSeq;
+      this.close();
+      return false;
     } catch (error) {
       this.close();
       SketchIndex.discardIfDamaged(this.#options.directory, error);
       throw error;
     }
-    return true;
   }
 
   /** Ends the pass under way, if there is one. */
@@ -84,10 +89,13 @@ class Pass implements Disposable {
   readonly #sketcher: Sketcher;
   readonly #batchBytesMin: number;
   readonly #missing: BatchHeader[] = [];
+  /** Of what came before it there is no room for sketches. */
+  readonly #floorSeq: number;
   #seq: number;
   #firstSmall: number | undefined;
 
-  constructor({ directory, batchBytesMin = WORTHWHILE_BYTES }: IndexerOptions, fromSeq: number, sketcher: Sketcher) {
+  constructor(options: IndexerOptions, fromSeq: number, sketcher: Sketcher) {
+    const { directory, indexBytesMax, batchBytesMin = WORTHWHILE_BYTES } = options;
     this.#batchBytesMin = batchBytesMin;
     this.#catalog = new Catalog(directory);
     try {
@@ -97,7 +105,8 @@ class Pass implements Disposable {
       throw error;
     }
     this.#sketcher = sketcher;
-    this.#seq = fromSeq;
+    this.#floorSeq = this.#catalog.firstSeqOfNewest(Math.floor(indexBytesMax / SKETCH_BYTES_MAX));
+    this.#seq = Math.max(fromSeq, this.#floorSeq);
   }
 
   /** Where the next pass should begin: at the first batch that was left out because it is small. */
@@ -107,6 +116,7 @@ class Pass implements Disposable {
 
   /** One batch, or one look for what is missing. False at the end. */
   work(): boolean {
+    if (this.#index.discardBefore(this.#floorSeq, PAGE)) return true;
     const header = this.#missing.shift();
     if (header !== undefined) {
       const found = this.#catalog.lines(header);

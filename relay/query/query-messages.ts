@@ -7,6 +7,8 @@ export interface QueryThreadOptions {
   readonly directory: string;
   /** Free space on the disk that the journal needs for itself: the index of searches leaves it alone. */
   readonly freeBytesMin: number;
+  /** What the index may take of it. */
+  readonly indexBytesMax: number;
 }
 
 export interface QueryThreadCalls {

@@ -16,6 +16,8 @@ export interface SearchScope {
   readonly range?: TimeRange | undefined;
   /** Only batches that hold records of one of these streams are looked at (`run:…`, `job:…`, `host:…`). */
   readonly streams?: readonly string[] | undefined;
+  /** Only records at this place of the journal or behind it. */
+  readonly fromSeq?: number | undefined;
 }
 
 export interface SearchRequest extends SearchScope {
@@ -66,6 +68,8 @@ export interface SearchStep {
 
 /** A count instead of the records themselves. */
 export interface CountRequest extends SearchScope {
+  /** Only records before this place of the journal. */
+  readonly cursor?: number | undefined;
   /** About so many columns; their width is rounded to one that people can read. */
   readonly buckets: number;
   /** Fields whose most frequent values are counted too. */

@@ -152,8 +152,8 @@ export class Searches {
     if (this.#closed) throw new RelayError('JOURNAL_CLOSED', 'the relay is stopping');
     this.#idle?.cancel();
     if (this.#thread === undefined || this.#thread.ended) {
-      const { directory, freeBytesMin } = this.#options;
-      const worker = startQueryThread({ directory, freeBytesMin });
+      const { directory, freeBytesMin, indexBytesMax } = this.#options;
+      const worker = startQueryThread({ directory, freeBytesMin, indexBytesMax });
       this.#thread = new Thread<QueryThreadCalls>(worker);
       // What it followed is gone with it.
       worker.on('exit', () => this.tails.fail(new RelayError('SEARCH_BUSY', 'the thread that searches has ended')));

@@ -10,9 +10,14 @@ export const TIME_FORMS =
  */
 export function parseTime(text: string, nowMs: number): number | undefined {
   if (text === 'now') return nowMs;
-  const ago = /^(?:now-|-)?(\d{1,9})([smhdw])$/.exec(text);
-  if (ago !== null) return nowMs - Number(ago[1]) * UNITS_MS[ago[2]!]!;
-  return parseIsoTime(text);
+  const agoMs = parseSpan(text.replace(/^(?:now-|-)/, ''));
+  return agoMs === undefined ? parseIsoTime(text) : nowMs - agoMs;
+}
+
+/** A span of time that a person wrote, in milliseconds: `90s`, `15m`, `2h`, `7d`, `1w`. Undefined for anything else. */
+export function parseSpan(text: string): number | undefined {
+  const [, amount, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
+  return amount === undefined || unit === undefined ? undefined : Number(amount) * UNITS_MS[unit]!;
 }
 
 /** ISO 8601 alone; in UTC where it names no zone. */

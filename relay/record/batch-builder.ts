@@ -55,6 +55,11 @@ export class BatchBuilder implements Recorder {
   #eventFirstMs = 0;
   #eventLastMs = 0;
   #datasets = new Map<string, number>();
+  /** The dataset of the records that came last, and how many they were: they are not in `#datasets` yet. */
+  #dataset: Dataset | undefined;
+  #datasetRecords = 0;
+  /** That dataset's. */
+  #lastPrefix: Prefix | undefined;
   #receipts: Receipt[] = [];
   #changes: object[] = [];
   /** True within a request. */
@@ -63,7 +68,6 @@ export class BatchBuilder implements Recorder {
   #owesEnd = false;
   /** Where the open record begins; -1 between records. */
   #recordStart = -1;
-  #recordDataset = '';
 
   constructor(options: BatchBuilderOptions) {
     this.#options = options;
@@ -101,12 +105,12 @@ export class BatchBuilder implements Recorder {
     if (this.#records > 0 && transient !== this.#transient) this.seal();
     if (this.#slab === undefined || this.#slab.size - this.#writer.position < bytesNeeded) this.#nextSlab(bytesNeeded);
     if (this.#records === 0) this.#begin(transient);
-    this.#datasets.set(dataset.name, (this.#datasets.get(dataset.name) ?? 0) + 1);
+    if (dataset !== this.#dataset) this.#nextDataset(dataset);
+    this.#datasetRecords++;
     const writer = this.#writer;
     const prefix = this.#prefix(dataset);
     const start = writer.position;
     this.#recordStart = start;
-    this.#recordDataset = dataset.name;
     writer.raw(prefix.source);
     writeSequence(writer.bytes, start + LINE_HEAD.length + 15, this.#firstSeq + this.#records);
     return writer;
@@ -151,6 +155,7 @@ export class BatchBuilder implements Recorder {
   seal(): void {
     if (this.#recordStart >= 0) this.#abandonRecord();
     if (this.#records === 0 && !this.#carries && !this.#owesEnd) return;
+    this.#nextDataset(undefined);
     const slab = this.#slab;
     if (this.filter !== undefined && slab !== undefined && this.#records > 0)
       this.#writer.position = this.filter.rewrite(slab.bytes, this.#writer.position, this.#datasets);
@@ -205,9 +210,18 @@ export class BatchBuilder implements Recorder {
   #abandonRecord(): void {
     this.#writer.position = this.#recordStart;
     this.#recordStart = -1;
-    const others = this.#datasets.get(this.#recordDataset)! - 1;
-    if (others > 0) this.#datasets.set(this.#recordDataset, others);
-    else this.#datasets.delete(this.#recordDataset);
+    this.#datasetRecords--;
+  }
+
+  /** Enters the records of the dataset at hand into the batch's counts; what follows is of another one. */
+  #nextDataset(dataset: Dataset | undefined): void {
+    if (this.#dataset !== undefined && this.#datasetRecords > 0) {
+      const { name } = this.#dataset;
+      this.#datasets.set(name, (this.#datasets.get(name) ?? 0) + this.#datasetRecords);
+    }
+    this.#dataset = dataset;
+    this.#datasetRecords = 0;
+    this.#lastPrefix = undefined;
   }
 
   #begin(transient: boolean): void {
@@ -226,7 +240,7 @@ export class BatchBuilder implements Recorder {
   }
 
   #prefix(dataset: Dataset): Prefix {
-    let prefix = this.#prefixes.get(dataset.name);
+    let prefix = this.#lastPrefix ?? this.#prefixes.get(dataset.name);
     if (prefix === undefined) {
       const head = `${LINE_HEAD}${this.#options.idPrefix}${'0'.repeat(EVENT_ID_LENGTH - 15)}","created":"`;
       prefix = {
@@ -238,6 +252,7 @@ export class BatchBuilder implements Recorder {
       if (this.#prefixes.size >= PREFIXES_MAX) this.#prefixes.clear();
       this.#prefixes.set(dataset.name, prefix);
     }
+    this.#lastPrefix = prefix;
     if (prefix.createdMs !== this.nowMs) {
       prefix.source.bytes.set(this.nowText.bytes, prefix.createdAt);
       prefix.createdMs = this.nowMs;

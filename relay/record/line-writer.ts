@@ -140,7 +140,7 @@ export class LineWriter {
       }
       for (; s < end; s += 4, d += 4) {
         const left = end - s;
-        if (left < 4 && (s + 4 > from.byteLength || d + 4 > to.byteLength)) break;
+        if (left < 4 && (s + 4 > source.bytes.length || d + 4 > this.bytes.length)) break;
         const four = from.getInt32(s, true);
         special = specialBytes(four);
         // Of what lies behind the end nothing counts; what is written there is written over.
@@ -170,6 +170,37 @@ export class LineWriter {
       }
     }
     this.position = d;
+  }
+
+  /**
+   * Copies ASCII that stands for itself in JSON, from `start` up to the next space before `end`, and returns where that is. Returns -1 where
+   * something else comes first, or the end is near: what was written then counts for nothing.
+   */
+  word(source: Source, start: number, end: number): number {
+    return this.#plain(source, start, end, 0x20202020, 0x20);
+  }
+
+  /** The same up to the next `"`, where no `]` comes first. */
+  quoted(source: Source, start: number, end: number): number {
+    return this.#plain(source, start, end, 0x5d5d5d5d, 0x22);
+  }
+
+  /** Copies up to the first byte that is one of `stops` or none that stands for itself; it must be `wanted`. */
+  #plain(source: Source, start: number, end: number, stops: number, wanted: number): number {
+    const from = source.view;
+    const to = this.view;
+    let d = this.position;
+    let s = start;
+    for (const last = end - 4; s <= last; s += 4, d += 4) {
+      const four = from.getInt32(s, true);
+      to.setInt32(d, four, true);
+      const found = specialBytes(four) | (((four ^ stops) - 0x01010101) & 0x80808080);
+      if (found === 0) continue;
+      const plain = (31 - Math.clz32(found & -found)) >> 3;
+      this.position = d + plain;
+      return source.bytes[s + plain] === wanted ? s + plain : -1;
+    }
+    return -1;
   }
 
   #ascii(byte: number, position: number): number {

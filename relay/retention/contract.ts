@@ -2,6 +2,7 @@ import type { Clock } from '../io/clock.ts';
 import type { PurgeableJournal } from '../journal/journal.ts';
 import type { PurgeRun } from '../journal/retention-store.ts';
 import type { Log } from '../telemetry/logger.ts';
+import type { Confirmation } from './confirmation.ts';
 import type { MakeSchedule } from './cron.ts';
 import type { RuleOptions } from './options.ts';
 
@@ -28,6 +29,8 @@ export interface PurgeRequest {
   readonly rule?: string | undefined;
   /** These rules instead of the config's; those that it keeps for ever still come first. */
   readonly rules?: readonly RuleOptions[] | undefined;
+  /** The word of the dry run that counted what it would take; see `RetentionService.startConfirmed`. */
+  readonly confirm?: string | undefined;
   /** Works also while no window is open. */
   readonly ignoreWindows?: boolean;
   /** Kept with the run as it is, for whoever shows it. */
@@ -38,4 +41,6 @@ export interface PurgeRequest {
 export interface PurgeStatus extends PurgeRun {
   /** From 0 to 1. */
   readonly progress: number;
+  /** Of a dry run that came to its end not long ago. */
+  readonly confirmation: Confirmation | undefined;
 }

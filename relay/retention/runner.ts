@@ -22,6 +22,8 @@ const BATCHES_MAX = 64;
 const LOOK_MS = 25;
 const REST_MS_MAX = 2_000;
 const STALE_REST_MS = 20;
+/** For how long it rests at least, in times of what it had to wait: that is about what senders wait for, too. */
+const REST_PER_WAIT = 4;
 const WINDOW_LOOK_MS = 15_000;
 const PAGES_START = 16;
 const PAGES_MAX = 512;
@@ -113,25 +115,28 @@ export class Runner {
       `purge ${id}, ${cause} by ${who}${dryRun ? ', dry run: nothing is taken' : ''}`,
       `job parameters ${JSON.stringify(parameters)}`,
       ...(rules.length === 0 ? ['there are no rules, so nothing goes'] : rules.map(ruleInWords)),
+      ...(dryRun ? [] : ['what this purge takes cannot be recovered']),
       `looks at records ${number(position)} to ${number(untilSeq - 1)}`,
     );
   }
 
   /** Looks and takes, step by step. False where it was halted. */
   async #take(): Promise<boolean> {
-    const { store } = this.#options;
+    const { store, clock } = this.#options;
     for (;;) {
       if (!(await this.#windowIsOpen())) return false;
       const budget: StepBudget = { batchesMax: this.#batchesMax, lookMs: LOOK_MS };
       const before = this.#run.position;
+      const startMs = clock.monotonicMs();
       const { run, done, heldMs, tookMs, changed } = await store.step(this.#run, budget);
+      const waitedMs = Math.max(0, clock.monotonicMs() - startMs - tookMs);
       this.#run = run;
       // Somebody ended it behind our back.
       if (run.endedMs !== undefined) return false;
       this.#batchesMax = this.#sized(this.#batchesMax, heldMs, changed, BATCHES_MAX);
       if (done) return true;
       const stale = run.position === before;
-      await this.#rest(stale ? Math.max(STALE_REST_MS, tookMs) : tookMs);
+      await this.#rest(stale ? Math.max(STALE_REST_MS, tookMs) : tookMs, waitedMs);
       await this.#tellProgress();
     }
   }
@@ -139,16 +144,18 @@ export class Runner {
   /** Gives the pages that became free back to the disk. False where it was halted. */
   async #giveBack(): Promise<boolean> {
     if (this.#run.dryRun || this.#run.tally.records === 0) return !this.#halted;
-    const { store } = this.#options;
+    const { store, clock } = this.#options;
     let pages = PAGES_START;
     for (let left = Number.POSITIVE_INFINITY; left > 0;) {
       if (this.#halted) return false;
+      const startMs = clock.monotonicMs();
       const { pagesLeft, heldMs } = await store.giveBack(pages);
+      const waitedMs = Math.max(0, clock.monotonicMs() - startMs - heldMs);
       // Whoever writes meanwhile uses them up as well; and where none goes, nothing more is to be had.
       if (pagesLeft >= left) break;
       left = pagesLeft;
       pages = this.#sized(pages, heldMs, pages, PAGES_MAX);
-      await this.#rest(heldMs);
+      await this.#rest(heldMs, waitedMs);
     }
     return true;
   }
@@ -161,11 +168,11 @@ export class Runner {
     return size;
   }
 
-  /** Leaves the processor to others for as long as the config says. */
-  async #rest(workedMs: number): Promise<void> {
+  /** Leaves the processor to others for as long as the config says, and for longer where it had to wait for the writer or the disk. */
+  async #rest(workedMs: number, waitedMs: number): Promise<void> {
     const { clock, options } = this.#options;
     const share = options().load_percent / 100;
-    const restMs = Math.min(REST_MS_MAX, workedMs * (1 / share - 1));
+    const restMs = Math.min(REST_MS_MAX, Math.max(workedMs * (1 / share - 1), waitedMs * REST_PER_WAIT));
     if (restMs > 0) await sleep(clock, restMs, this.#halting);
   }
 

@@ -5,12 +5,14 @@ import { Anchors } from './anchors.ts';
 import { tellCertificates } from './certificates.ts';
 import { ClockGuard } from './clock-guard.ts';
 import type { PurgeRequest, PurgeStatus, RetentionWorld } from './contract.ts';
+import { confirmedInWords, countedBy } from './confirmation.ts';
 import { cronSchedule } from './cron.ts';
 import { forecastOf, type Forecast } from './forecast.ts';
 import type { RetentionOptions, RuleOptions } from './options.ts';
 import { keepPolicy, planRules } from './plan.ts';
 import { Runner } from './runner.ts';
 import { Schedules, type ScheduleDocument, type ScheduleInput, type ScheduleStatus } from './schedules.ts';
+import { statusOf } from './status.ts';
 import { time, span } from './words.ts';
 
 const UPKEEP_INTERVAL_MS = 600_000;
@@ -21,9 +23,9 @@ export class RetentionService {
   readonly #schedules: Schedules;
   readonly #guard: ClockGuard;
   readonly #anchors: Anchors;
-  /** Since the relay started; dry runs not counted. */
   /** Told of each purge that failed. */
   onFailed: (run: PurgeRun) => void = () => {};
+  /** Since the relay started; dry runs not counted. */
   readonly counters = { ended: { done: 0, stopped: 0, failed: 0 }, records: 0, heldMsMax: 0 };
   #options: RetentionOptions;
   #runner: Runner | undefined;
@@ -95,8 +97,24 @@ export class RetentionService {
       ...(ignoreWindows ? { ignore_windows: true } : {}),
     };
     const run = await journal.retention.begin({ dryRun, cause, who, rules, parameters });
-    log.info('a purge begins', { purge: run.id, cause, who, dry_run: dryRun });
+    const about = { purge: run.id, cause, who, dry_run: dryRun };
+    if (dryRun || cause === 'schedule') log.info('a purge begins', about);
+    else log.warn('a purge begins that somebody asked for; what it takes cannot be recovered', about);
     this.#begin(run, false);
+    return run;
+  }
+
+  /**
+   * Begins a purge by hand: only with the word of a dry run of the same rules that ended a few minutes ago, so that nobody takes away what
+   * he has not seen counted. Throws `PURGE_UNCONFIRMED`, and what `start` throws.
+   */
+  async startConfirmed(request: PurgeRequest): Promise<PurgeRun> {
+    const store = this.#world.journal.retention;
+    const nowMs = this.#world.clock.nowMs();
+    const { confirm: word, rule, parameters } = request;
+    const counted = await countedBy(store, { word, rule, rules: planRules(this.#options, request, nowMs) }, nowMs);
+    const run = await this.start({ ...request, parameters: { ...parameters, counted: counted.id } });
+    await store.note(run.id, [confirmedInWords(counted)]);
     return run;
   }
 
@@ -113,25 +131,24 @@ export class RetentionService {
   /** The purge that is under way. */
   get active(): PurgeStatus | undefined {
     const run = this.#runner?.run;
-    return run === undefined ? undefined : withProgress(run);
+    return run === undefined ? undefined : this.#status(run);
   }
 
   /** Newest first. */
   async history(limit = 100, beforeId?: number): Promise<PurgeStatus[]> {
-    return (await this.#world.journal.retention.runs(limit, beforeId)).map(withProgress);
+    return (await this.#world.journal.retention.runs(limit, beforeId)).map((run) => this.#status(run));
   }
 
   /** Throws `PURGE_UNKNOWN`. */
   async run(id: number): Promise<PurgeStatus> {
     const run = await this.#world.journal.retention.run(id);
     if (run === undefined) throw new RelayError('PURGE_UNKNOWN', `there is no purge ${id} in the history`);
-    return withProgress(run);
+    return this.#status(run);
   }
 
   /** The log of a purge as text, one line for each thing that happened. Throws `PURGE_UNKNOWN`. */
   async log(id: number): Promise<string> {
-    await this.run(id);
-    const lines = await this.#world.journal.retention.log(id);
+    const lines = await this.run(id).then(() => this.#world.journal.retention.log(id));
     return lines.map(({ atMs, text }) => `${time(atMs)} [INFO] ${text}\n`).join('');
   }
 
@@ -186,6 +203,10 @@ export class RetentionService {
   /** A person says that the clock is right, though it jumped. */
   acceptClock(): Promise<void> {
     return this.#guard.accept();
+  }
+
+  #status(run: PurgeRun): PurgeStatus {
+    return statusOf(run, this.#world.clock.nowMs());
   }
 
   #begin(run: PurgeRun, goesOn: boolean): void {
@@ -276,12 +297,4 @@ export class RetentionService {
       });
     }
   }
-}
-
-function withProgress(run: PurgeRun): PurgeStatus {
-  const { position, plan, endedMs, tally } = run;
-  if (endedMs !== undefined && run.state === 'done') return { ...run, progress: 1 };
-  const left = plan.untilSeq - position;
-  const done = tally.looked;
-  return { ...run, progress: done + left === 0 ? 1 : Math.min(1, done / (done + left)) };
 }

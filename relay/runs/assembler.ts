@@ -57,6 +57,19 @@ const FILL_FACTOR = 2;
 /** After so many times the wait for the Worker log, pages that would tell the job page apart will not come either. */
 const LOST_PAGE_FACTOR = 10;
 
+/** After this time no line waits any more because of what is usual: neither for its step, nor its run, nor for those before it. */
+function longWaitMs({ attributionWaitMs, identityWaitMs, orderWaitMs }: Patience): number {
+  return Math.max(2 * attributionWaitMs, 2 * orderWaitMs, LOST_PAGE_FACTOR * identityWaitMs);
+}
+
+/**
+ * How long a line may be held before the journal need not have it any more. What is held then are lines of step pages whose copies the job
+ * page had, or that could only fill what is missing there.
+ */
+export function heldMsMax(patience: Patience): number {
+  return 2 * longWaitMs(patience);
+}
+
 /**
  * Puts the lines of many jobs together. Takes lines in any order, holds what must wait, for a bounded time and within bounded memory.
  * Asks no clock and does no work of its own accord: all depends on what it is given.
@@ -161,7 +174,8 @@ export class Assembler {
     if (this.wanted.size > 0) return;
     const { orderWaitMs } = this.#options;
     this.#strays.pump({ nowMs, tailWaitMs: 0, orderWaitMs, force: false });
-    for (const stray of this.#strays.unclaimed(nowMs - orderWaitMs)) this.#assign(stray);
+    const longAgoMs = nowMs - longWaitMs(this.#options);
+    for (const stray of this.#strays.unclaimed(nowMs - orderWaitMs, longAgoMs)) this.#assign(stray);
     for (const job of this.#book.jobs) {
       this.#doWithoutLog(job, nowMs);
       job.advance(nowMs, this.#options);

@@ -6,14 +6,14 @@ import { endSeq, type Batch } from '../record/batch.ts';
 import { datasetOf, forEachLine } from '../record/lines.ts';
 import type { Dataset, Recorder } from '../record/recorder.ts';
 import { PAGE_DATASET, WORKER_DATASET } from '../record/runner-file.ts';
-import { Assembler, type Assembled, type AssemblerOptions, type AssemblyEvents } from './assembler.ts';
+import { Assembler, heldMsMax, type Assembled, type AssemblerOptions, type AssemblyEvents } from './assembler.ts';
 import { DerivedLineWriter } from './derived-line.ts';
 import { secondOfLine } from './job-book.ts';
 import type { Job } from './job.ts';
 import { changeOf, type JobSeqs } from './job-change.ts';
 import type { Pin } from './page-order.ts';
 import { RawLineReader, type RawLine } from './raw-line.ts';
-import { Stretches } from './stretches.ts';
+import { Stretches, type ReadStretch } from './stretches.ts';
 import { writeSummary } from './summary.ts';
 
 /** The cursor of the assembly. No endpoint can have this name. */
@@ -25,6 +25,8 @@ const TICK_MS = 500;
 const READ_RETRY_MS = 1_000;
 /** So much of the journal is taken in before what came of it is written. */
 const BITE_BYTES = 1_048_576;
+/** While the journal is full no more is taken in than this, of lines that keep the cursor: what comes of them needs room, too. */
+const STRAINED_BYTES = 16 * BITE_BYTES;
 /** How long a Worker log is remembered after its last line, so that a repeat of it is known. */
 const WORKER_LOG_KEPT_MS = 7 * 86_400_000;
 
@@ -35,6 +37,8 @@ export interface LineSink {
    * returned are durable, all of them in one transaction, however long that takes.
    */
   derive(write: (recorder: Recorder, firstSeq: number) => RunChanges): Promise<void>;
+  /** True while the journal has no room for what senders bring. */
+  readonly strained: boolean;
 }
 
 export interface ConsumerEvents extends AssemblyEvents {
@@ -65,7 +69,7 @@ export class RunsConsumer {
   readonly #reader = new RawLineReader();
   readonly #writer: DerivedLineWriter;
   readonly #seqs = new WeakMap<Job, { first: number | undefined; last: number | undefined }>();
-  #stretches = new Stretches(0);
+  #stretches: Stretches;
   readonly #stopping = new AbortController();
   #wake = Promise.withResolvers<void>();
   #position = 0;
@@ -80,6 +84,7 @@ export class RunsConsumer {
     this.#options = options;
     this.assembler = new Assembler(options.assembly, options.events);
     this.#writer = new DerivedLineWriter(options.lines);
+    this.#stretches = new Stretches(0, heldMsMax(options.assembly));
   }
 
   /** Opens the cursor and takes up what was under way. */
@@ -95,7 +100,7 @@ export class RunsConsumer {
       this.#seqs.set(job, { first: stored?.job.firstSeq, last: stored?.job.lastSeq });
     }
     this.#position = cursor.seq;
-    this.#stretches = new Stretches(cursor.seq);
+    this.#stretches = new Stretches(cursor.seq, heldMsMax(this.#options.assembly));
     this.#endCommits = journal.onCommit(() => this.#wake.resolve());
     this.#timer = clock.every(TICK_MS, () => this.#wake.resolve());
     this.#loop = this.#run();
@@ -125,8 +130,9 @@ export class RunsConsumer {
 
   /** Reads on, up to a bite. True where there is more. */
   async #takeIn(): Promise<boolean> {
-    const { journal, clock, events } = this.#options;
+    const { journal, clock, events, sink } = this.#options;
     for (let bytes = 0; bytes < BITE_BYTES;) {
+      if (sink.strained && this.#stretches.bytes >= STRAINED_BYTES) return false;
       this.#passOver();
       if (this.#position >= journal.nextSeq) return false;
       let batch: Batch | undefined;
@@ -156,20 +162,21 @@ export class RunsConsumer {
   /** Moves over batches that hold nothing of runners, without a look at them. */
   #passOver(): void {
     const to = this.#options.journal.passOver(this.#position, RAW_DATASETS);
-    if (to > this.#position) this.#passed(this.#position, to, 0, { held: 0 });
+    if (to > this.#position) this.#passed({ fromSeq: this.#position, toSeq: to, taken: 0, bytes: 0 }, { held: 0 });
   }
 
   async #takeBatch(batch: Batch): Promise<void> {
     const fromSeq = Math.max(this.#position, batch.firstSeq);
     const pin: Pin = { held: 0 };
-    let taken = 0;
+    let [taken, bytes] = [0, 0];
     if (RAW_DATASETS.some((dataset) => Object.hasOwn(batch.datasets, dataset))) {
       for (const { json, seq } of rawLinesOf(batch, fromSeq)) {
         taken++;
+        bytes += json.length;
         await this.#takeLine(json, seq, pin);
       }
     }
-    this.#passed(fromSeq, endSeq(batch), taken, pin);
+    this.#passed({ fromSeq, toSeq: endSeq(batch), taken, bytes }, pin);
   }
 
   async #takeLine(json: string, seq: number, pin: Pin): Promise<void> {
@@ -204,9 +211,9 @@ export class RunsConsumer {
     if (job !== undefined) this.#seqs.set(job, { first: stored?.job.firstSeq, last: stored?.job.lastSeq });
   }
 
-  #passed(fromSeq: number, toSeq: number, taken: number, pin: Pin): void {
-    this.#position = toSeq;
-    this.#stretches.add(fromSeq, toSeq, taken, pin);
+  #passed(stretch: Omit<ReadStretch, 'nowMs'>, pin: Pin): void {
+    this.#position = stretch.toSeq;
+    this.#stretches.add({ ...stretch, nowMs: this.#options.clock.monotonicMs() }, pin);
   }
 
   async #write({ lines, finished, changedJobs, changedFiles }: Assembled): Promise<void> {

@@ -100,10 +100,11 @@ interface Unsettled {
   readonly content: number;
 }
 
-/** For each page the lines that have had their turn and wait for something else: after a restart they are had again. */
+/** For each page the lines that have had their turn and wait for something else: after a restart they are had again, but for the oldest. */
 function unsettledOf(job: Job): Map<PageOrder, Unsettled> {
   const unsettled = new Map<PageOrder, Unsettled>();
   const note = (page: PageOrder, line: OrderedLine): void => {
+    if (line.pin?.left === true) return;
     const { from, lines, content } = unsettled.get(page) ?? { from: line.offset, lines: 0, content: 0 };
     unsettled.set(page, {
       from: Math.min(from, line.offset),

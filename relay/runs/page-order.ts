@@ -1,9 +1,11 @@
 import type { PageRow } from '../journal/runs.ts';
 import { BOM_LENGTH, readPageLine, type LineParts } from './page-line.ts';
 
-/** A stretch of the journal that cannot be left behind while lines out of it are held. */
+/** A stretch of the journal that cannot be left behind while lines out of it are held, unless it was held for too long. */
 export interface Pin {
   held: number;
+  /** True once it was left behind though lines out of it are held: a restart does not bring those back. */
+  left?: boolean;
 }
 
 export type Ending = 'lf' | 'crlf' | 'none';
@@ -150,7 +152,7 @@ export class PageOrder {
   add(line: ArrivedLine): boolean {
     if (line.offset === undefined) return this.#addUnplaced(line);
     const held: Held = { ...line, offset: line.offset };
-    if (held.offset < this.#end) return this.#addLate(held);
+    if (held.offset < this.#end && !this.#follows(held)) return this.#addLate(held);
     // Lines mostly come in order.
     let at = this.#held.length;
     while (at > 0 && this.#held[at - 1]!.offset > held.offset) at--;
@@ -167,7 +169,7 @@ export class PageOrder {
     for (; count < this.#held.length; count++) {
       const line = this.#held[count]!;
       const waitedMs = policy.nowMs - line.sinceMs;
-      if (line.offset < this.#end) {
+      if (line.offset < this.#end && !this.#follows(line)) {
         this.#repeated(false);
         if (line.pin !== undefined) line.pin.held--;
         continue;
@@ -215,7 +217,9 @@ export class PageOrder {
 
   /** A line before the end: it belongs into a hole, or was here before. */
   #addLate(line: Held): boolean {
-    const hole = this.#holes.find(([from, to]) => line.offset >= from && line.offset < to);
+    // The line before the hole may have been taken to end by two bytes and had one: what reaches into the hole belongs to it all the same.
+    const reaches = line.length > 0 ? 1 : 0;
+    const hole = this.#holes.find(([from, to]) => line.offset >= from - reaches && line.offset < to);
     if (hole === undefined) return this.#repeated(true);
     const end = line.offset + line.length;
     const ending = line.unended ? 'none' : end + 2 === hole[1] ? 'crlf' : end + 1 === hole[1] ? 'lf' : this.#ending;
@@ -242,8 +246,11 @@ export class PageOrder {
     this.#held.splice(at, 0, line);
   }
 
-  #follows({ offset }: Held): boolean {
-    return offset === this.#end || (this.#supposed && offset === this.#end + 1);
+  /** True for the line that comes next. Where the ending of the last one was supposed, it may have had a byte more or less. */
+  #follows({ offset, length }: Held): boolean {
+    if (offset === this.#end) return true;
+    if (!this.#supposed) return false;
+    return offset === this.#end + 1 || (this.#lastEnding === 2 && length > 0 && offset === this.#end - 1);
   }
 
   /** How a line ended; undefined where that is not known. */

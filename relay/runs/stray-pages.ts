@@ -82,9 +82,11 @@ export class StrayPages {
     return stream;
   }
 
-  /** Gives out the pages that nobody has claimed for long. */
-  unclaimed(beforeMs: number): Stray[] {
-    const old = [...this.#strays].filter(([, { lastMs }]) => lastMs < beforeMs);
+  /** Gives out the pages that nobody has claimed: those that nothing came for since one time, and those that began before another. */
+  unclaimed(beforeMs: number, begunBeforeMs: number): Stray[] {
+    const old = [...this.#strays].filter(
+      ([, { lastMs, stream }]) => lastMs < beforeMs || (stream.sinceMs ?? lastMs) < begunBeforeMs,
+    );
     for (const [key] of old) this.#strays.delete(key);
     return old.map(([, stray]) => stray);
   }

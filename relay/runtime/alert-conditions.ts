@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Condition } from '../alerts/board.ts';
 import type { AlertKind, AlertOptions } from '../alerts/options.ts';
 import type { Config } from '../config/config.ts';
-import type { JournalStats } from '../journal/journal.ts';
+import type { JournalRoom } from '../journal/journal.ts';
 import type { Job } from '../runs/job.ts';
 import type { Relay } from './relay.ts';
 
@@ -39,13 +39,13 @@ export function endpointConditions(relay: Relay): Readonly<Record<'endpoint_down
 /** What is wrong with the journal. */
 export function journalConditions(
   relay: Relay,
-  stats: JournalStats,
+  { fileBytes, freeBytes }: JournalRoom,
   { quota_percent: limitPercent }: AlertOptions,
 ): Readonly<Record<'quota_near' | 'journal_full' | 'journal_damaged', Condition[]>> {
   const { max_bytes: maxBytes } = relay.config.journal;
-  const disk = stats.fileBytes + stats.freeBytes;
+  const disk = fileBytes + freeBytes;
   const room = maxBytes === 0 ? disk : Math.min(maxBytes, disk);
-  const percent = room === 0 ? 0 : Math.floor((stats.fileBytes * 100) / room);
+  const percent = room === 0 ? 0 : Math.floor((fileBytes * 100) / room);
   const { journalFull, damagedRecords, salvages } = relay.events;
   const near = `the journal has taken ${percent} % of its room; at its limit senders must wait or records go, as \`journal.when_full\` says`;
   const damaged = `the journal was damaged: ${damagedRecords} records were set aside; see \`spillway doctor\``;

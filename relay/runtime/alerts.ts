@@ -66,7 +66,7 @@ export class Alerts {
     this.board.hold('input_silent', found.input_silent);
     this.board.hold('source_silent', found.source_silent);
     try {
-      const journal = journalConditions(relay, await relay.journal.stats(), this.#options);
+      const journal = journalConditions(relay, await relay.journal.room(), this.#options);
       this.board.hold('quota_near', journal.quota_near);
       this.board.hold('journal_full', journal.journal_full);
       this.board.hold('journal_damaged', journal.journal_damaged);

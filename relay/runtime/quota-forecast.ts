@@ -1,9 +1,9 @@
 import type { Clock } from '../io/clock.ts';
-import type { JournalLimits, JournalStats } from '../journal/journal.ts';
+import type { JournalLimits, JournalRoom } from '../journal/journal.ts';
 
 export interface QuotaForecastOptions {
   readonly clock: Clock;
-  readonly stats: () => Promise<JournalStats>;
+  readonly room: () => Promise<JournalRoom>;
   readonly limits: () => JournalLimits;
 }
 
@@ -21,19 +21,19 @@ export class QuotaForecast {
    * time, and where the journal cannot be asked.
    */
   async secondsLeft(): Promise<number | undefined> {
-    const { clock, stats, limits } = this.#options;
-    const found = await stats().catch(() => undefined);
+    const { clock, room, limits } = this.#options;
+    const found = await room().catch(() => undefined);
     if (found === undefined) return undefined;
     const nowMs = clock.monotonicMs();
     const before = this.#before;
     this.#before = { bytes: found.fileBytes, ms: nowMs };
     if (before === undefined || nowMs <= before.ms || found.fileBytes <= before.bytes) return undefined;
     const { bytesMax, freeBytesMin } = limits();
-    const room = Math.min(
+    const left = Math.min(
       bytesMax > 0 ? bytesMax - found.fileBytes : Number.POSITIVE_INFINITY,
       found.freeBytes - freeBytesMin,
     );
     const bytesPerMs = (found.fileBytes - before.bytes) / (nowMs - before.ms);
-    return Math.max(0, Math.round(room / bytesPerMs / 1_000));
+    return Math.max(0, Math.round(left / bytesPerMs / 1_000));
   }
 }

@@ -2,6 +2,7 @@ import { alertKinds } from '../alerts/options.ts';
 import type { RuleCount } from '../component/filter.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
 import type { Metrics, Sample } from '../telemetry/metrics.ts';
+import { cursorsOf } from './backlog.ts';
 import type { InputHost } from './input-host.ts';
 import type { Relay } from './relay.ts';
 import { registerRunsMetrics } from './runs.ts';
@@ -148,7 +149,7 @@ function endpointMetrics(metrics: Metrics, relay: Relay): void {
       })),
     ),
   );
-  const cursors = cached(relay, () => relay.journal.cursors());
+  const cursors = cached(relay, () => cursorsOf(relay));
   const perCursor = (read: (cursor: Cursor) => number) => async () =>
     (await cursors()).map((cursor): Sample => ({ labels: { endpoint: cursor.endpoint }, value: read(cursor) }));
   metrics.gauge(
@@ -218,6 +219,12 @@ function journalMetrics(metrics: Metrics, relay: Relay): void {
     'Bytes of the journal’s files.',
     [],
     one((s) => s.fileBytes),
+  );
+  metrics.gauge(
+    'spillway_search_index_bytes',
+    'Bytes of the index of searches, beside the journal’s files.',
+    [],
+    one((s) => s.searchIndexBytes),
   );
   metrics.gauge('spillway_journal_limit_bytes', 'What the journal may take at most; 0 is no limit.', [], () => [
     { labels: {}, value: relay.config.journal.max_bytes },

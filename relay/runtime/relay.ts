@@ -101,6 +101,7 @@ export class Relay {
       clock: world.clock,
       directory: config.data_dir,
       freeBytesMin: config.journal.min_free_bytes,
+      indexBytesMax: config.journal.search_index_max_bytes,
       nextSeq: () => journal.nextSeq,
     });
     if (config.runs.enabled) this.runs = new Runs(config, { ...world, journal, sink: this.#acceptor });
@@ -135,7 +136,7 @@ export class Relay {
     });
     const forecast = new QuotaForecast({
       clock: world.clock,
-      stats: () => journal.stats(),
+      room: () => journal.room(),
       limits: () => limitsOf(relay?.config ?? config),
     });
     const journal = await openJournal(config, events);

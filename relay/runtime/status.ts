@@ -1,6 +1,7 @@
 import type { RuleCount } from '../component/filter.ts';
 import type { HarborCounters } from '../component/input.ts';
 import type { Cursor, JournalStats } from '../journal/journal.ts';
+import { cursorsOf } from './backlog.ts';
 import type { Relay } from './relay.ts';
 
 /** What `spillway status` and the console show. Times are ISO 8601 in UTC. */
@@ -42,7 +43,7 @@ export interface EndpointStatus extends Partial<Cursor> {
 }
 
 export async function readStatus(relay: Relay): Promise<RelayStatus> {
-  const [stats, cursors] = await Promise.all([relay.journal.stats(), relay.journal.cursors()]);
+  const [stats, cursors] = await Promise.all([relay.journal.stats(), cursorsOf(relay)]);
   return {
     name: relay.config.name,
     started: new Date(relay.startedMs).toISOString(),

@@ -6,6 +6,7 @@ import { SqliteJournal } from '../journal/sqlite/client.ts';
 
 /** How long `accept` waits on a journal that takes nothing, before the sender is told to come back. */
 const PATIENCE_MS = 20_000;
+const HOUR_MS = 3_600_000;
 
 /** Opens the journal that the config names, with what it says of it. */
 export function openJournal(config: Config, events: JournalEvents): Promise<PurgeableJournal> {
@@ -34,6 +35,11 @@ export function acceptorFor({ journal: options }: Config, journal: PurgeableJour
   });
 }
 
-export function limitsOf({ journal }: Config): JournalLimits {
-  return { bytesMax: journal.max_bytes, freeBytesMin: journal.min_free_bytes, whenFull: journal.when_full };
+export function limitsOf({ journal, runs }: Config): JournalLimits {
+  return {
+    bytesMax: journal.max_bytes,
+    freeBytesMin: journal.min_free_bytes,
+    whenFull: journal.when_full,
+    goneJobsMs: runs.gone_jobs_keep_hours * HOUR_MS,
+  };
 }

@@ -55,6 +55,17 @@ class Accepting {
     return request;
   }
 
+  /** Records of the relay's own. What becomes of them is in `outcome` once it is known. */
+  derive(texts: readonly string[]): { outcome: unknown } {
+    const derived: { outcome: unknown } = { outcome: 'open' };
+    const write = (): object => {
+      for (const text of texts) this.write(text);
+      return {};
+    };
+    void this.acceptor.derive(write).then(() => (derived.outcome = 'done'));
+    return derived;
+  }
+
   get texts(): string[] {
     return this.journal.lines.map((line) => (JSON.parse(line) as { message: string }).message.replace(/\.+$/, ''));
   }
@@ -174,6 +185,43 @@ test('a full journal turns requests away, keeps what it was given, and goes on w
   expect(relieved).toBe(true);
   expect(relay.acceptor.refusal).toBeUndefined();
   expect(relay.texts).toEqual(['r1', 'r2', 'r3']);
+});
+
+test('what is made of records does not wait for room, and takes along what stands before it; senders wait on', async () => {
+  const relay = new Accepting();
+  relay.journal.byHand = true;
+  relay.request(['r1']);
+  await settled();
+  relay.journal.refuse();
+  await settled();
+  const derived = relay.derive(['d2']);
+  await settled();
+  expect(relay.journal.appending.map(({ urgent }) => urgent)).toEqual([true, true]);
+  relay.journal.commit();
+  await settled();
+
+  expect(derived.outcome).toBe('done');
+  expect(relay.texts).toEqual(['r1', 'd2']);
+  expect([relay.acceptor.congested, relay.acceptor.strained]).toEqual([true, true]);
+  const more = relay.derive(['d3']);
+  await settled();
+  relay.journal.commit();
+  await settled();
+  expect(more.outcome).toBe('done');
+
+  // A first sender finds out whether there is room; no other is let in before.
+  await relay.clock.advance(500);
+  expect(relay.acceptor.congested).toBe(false);
+  const first = relay.request(['r4']);
+  await settled();
+  expect(relay.request(['never']).outcome).toBe('open');
+  expect(relay.acceptor.congested).toBe(true);
+  expect(relay.journal.appending.map(({ urgent }) => urgent)).toEqual([false]);
+  relay.journal.commit();
+  await settled();
+  expect(first.outcome).toEqual({ records: 1, repeat: false });
+  expect([relay.acceptor.congested, relay.acceptor.strained]).toEqual([false, false]);
+  expect(relay.texts).toEqual(['r1', 'd2', 'd3', 'r4']);
 });
 
 test('what was sealed while the journal took nothing is offered too, without anything else to push it on', async () => {
@@ -395,7 +443,7 @@ test('an acceptor with nothing to do has no timer faster than a second', async (
 });
 
 const step = fc.record({
-  do: fc.constantFrom('request', 'request', 'record', 'commit', 'commit_one', 'refuse', 'wait', 'turn'),
+  do: fc.constantFrom('request', 'request', 'record', 'derive', 'commit', 'commit_one', 'refuse', 'wait', 'turn'),
   count: fc.integer({ min: 1, max: 12 }),
   padding: fc.constantFrom(0, 0, 3_000, 30_000),
   keyed: fc.boolean(),
@@ -411,6 +459,7 @@ test('every record is committed once and in order, and no request is answered be
       const written: string[] = [];
       const requests: { readonly request: { outcome: unknown }; readonly texts: readonly string[] }[] = [];
       let keys = 0;
+      let derived: { outcome: unknown } = { outcome: 'done' };
       const checkAnswers = (): void => {
         const durable = new Set(relay.texts);
         for (const { request, texts } of requests)
@@ -426,6 +475,10 @@ test('every record is committed once and in order, and no request is answered be
             written.push(...texts);
             requests.push({ request, texts });
           }
+        } else if (what === 'derive') {
+          if (derived.outcome !== 'done') continue;
+          derived = relay.derive(texts);
+          written.push(...texts);
         } else if (what === 'record') {
           for (const text of texts) relay.write(text, count % 2 === 0 ? dataset : transient, padding);
           written.push(...texts);
@@ -439,8 +492,9 @@ test('every record is committed once and in order, and no request is answered be
       }
       relay.journal.byHand = false;
       relay.journal.commit();
-      await relay.clock.advance(1_000);
+      await relay.clock.advance(2_000);
 
+      expect(derived.outcome).toBe('done');
       expect(relay.texts).toEqual(written);
       expect(relay.acceptor.recordsInFlight).toBe(0);
       expect(relay.acceptor.congested).toBe(false);

@@ -141,3 +141,22 @@ test.each([
   expect([200, 400]).toContain(status);
   expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
 });
+
+test.each([
+  ['line', null],
+  ['', null],
+  ['(line OR', { at: 8, message: expect.stringContaining('in the query at character 9: ') as string }],
+  ['字'.repeat(4_097), { at: 4_096, message: expect.stringContaining('4096 characters') as string }],
+])('whether a query can be understood is told without a search: %s', async (query, problem) => {
+  expect(await json(`/api/v1/search/check?q=${encoded(query)}`)).toEqual({ problem });
+});
+
+test('a time that cannot be understood is told in the same way', async () => {
+  expect(await json('/api/v1/search/check?q=line&since=yore')).toEqual({
+    problem: { at: null, message: expect.stringContaining('since takes ') as string },
+  });
+});
+
+test('a query as long as it may be is taken in any script', async () => {
+  expect(await json(`/api/v1/search?q=${encoded('字'.repeat(4_096))}`)).toMatchObject({ ending: 'complete' });
+});

@@ -83,6 +83,48 @@ test('a session ends with the token that began it', async () => {
   expect((await admin.ask({ path: '/api/v1/status', headers: { cookie } })).status).toBe(401);
 });
 
+test('a session ends with the secret that began it, when that is no longer taken after a rotation', async () => {
+  const { token } = admin.tokenFile.add('mover', 'viewer');
+  const cookie = await cookieFor({ password: token });
+  const status = async () => (await admin.ask({ path: '/api/v1/status', headers: { cookie } })).status;
+  const rotate = (overlap_s: number) =>
+    admin.ask({
+      method: 'POST',
+      path: '/api/v1/tokens/mover/rotate',
+      token: admin.tokens.get('admin'),
+      body: JSON.stringify({ overlap_s }),
+    });
+
+  const first = await rotate(3_600);
+  expect(first.status).toBe(200);
+  expect(first.headers['cache-control']).toBe('no-store');
+  const { secret, former_until } = JSON.parse(first.body) as { secret: string; former_until: string };
+  expect(Date.parse(former_until)).toBeGreaterThan(Date.now() + 3_500_000);
+  expect(await status(), 'the one before is still taken').toBe(200);
+  const next = await cookieFor({ password: secret });
+  expect((await rotate(0)).status).toBe(200);
+  expect(await status()).toBe(401);
+  expect((await admin.ask({ path: '/api/v1/status', headers: { cookie: next } })).status).toBe(401);
+  await expect.poll(() => audit().filter(({ action }) => action === 'rotate-token').length).toBe(2);
+  expect(admin.relay.memory.at('e').lines.join('')).not.toContain(secret);
+});
+
+test.each([
+  ['nobody', {}, 404],
+  ['jane', { overlap_s: -1 }, 400],
+  ['jane', { overlap_s: 2_592_001 }, 400],
+  ['jane', { overlap: 1 }, 400],
+])('%s is not rotated with %j', async (name, body, status) => {
+  const path = `/api/v1/tokens/${name}/rotate`;
+  const answer = await admin.ask({
+    method: 'POST',
+    path,
+    token: admin.tokens.get('admin'),
+    body: JSON.stringify(body),
+  });
+  expect(answer.status, answer.body).toBe(status);
+});
+
 test.each([
   [{}],
   [{ name: 'jane' }],

@@ -2,12 +2,13 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { TokenFile } from '../../relay/admin/tokens.ts';
+import { OVERLAP_MS_MAX, type TokenEntry, TokenFile } from '../../relay/admin/tokens.ts';
 import { systemClock } from '../../relay/io/clock.ts';
 import { systemRandom } from '../../relay/io/random.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const clock = { ...systemClock, nowMs: () => Date.UTC(2030, 0, 2) };
+const holderOf = ({ id, name, role, sha256 }: TokenEntry) => ({ id, name, role, sha256 });
 const open = (folder: string) => new TokenFile(join(folder, 'data', 'tokens.json'), { clock, random: systemRandom });
 
 test('a token lets in whom it was made for', () => {
@@ -18,7 +19,7 @@ test('a token lets in whom it was made for', () => {
 
   expect(token).toMatch(/^spw_[0-9a-f]{16}_[A-Za-z0-9_-]{43}$/);
   expect(entry).toMatchObject({ name: 'runners', role: 'viewer', created_at: '2030-01-02T00:00:00.000Z' });
-  expect(tokens.authenticate(token)).toEqual(entry);
+  expect(tokens.authenticate(token)).toEqual(holderOf(entry));
 });
 
 test('the file holds no token, only its hash, and only its owner may read it', () => {
@@ -57,10 +58,51 @@ test('one relay sees at once what another process changed', () => {
   expect(relay.list()).toEqual([]);
 
   const { token, entry } = command.add('ops', 'operator');
-  expect(relay.authenticate(token)).toEqual(entry);
+  expect(relay.authenticate(token)).toEqual(holderOf(entry));
 
   expect(command.remove('ops')).toBe(true);
   expect(relay.authenticate(token)).toBeUndefined();
+});
+
+// Goal: at no moment is a secret taken that should not be, nor refused that should be. Method: any rotations with any overlaps and any
+// waits between them, compared with the obvious: the latest is taken, the one before it until its time, all others never.
+test.each(['token', 'password'] as const)(
+  'after rotations a %s is the latest, and for a time the one before',
+  (kind) => {
+    const hourMs = 3_600_000;
+    const step = fc.record({ overlapH: fc.integer({ min: 0, max: 48 }), waitH: fc.integer({ min: 0, max: 60 }) });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 4 }), (steps) => {
+        using folder = temporaryFolder();
+        let nowMs = Date.UTC(2030, 0, 2);
+        const movable = { ...systemClock, nowMs: () => nowMs };
+        const tokens = new TokenFile(join(folder.path, 'tokens.json'), { clock: movable, random: systemRandom });
+        const enters = (secret: string) => tokens.signIn('jane', secret) !== undefined;
+        const secrets = [tokens.add('jane', 'operator', kind).token];
+        for (const { overlapH, waitH } of steps) {
+          secrets.push(tokens.rotate('jane', overlapH * hourMs)!.token);
+          nowMs += waitH * hourMs;
+          const taken = secrets.map(enters);
+          expect(taken).toEqual(
+            secrets.map((_, i) => i === secrets.length - 1 || (i === secrets.length - 2 && waitH < overlapH)),
+          );
+        }
+        expect(tokens.list()).toMatchObject([{ name: 'jane', role: 'operator', kind }]);
+        expect(readFileSync(join(folder.path, 'tokens.json'), 'utf8')).not.toContain(secrets.at(-1)!);
+      }),
+      { numRuns: 15 },
+    );
+  },
+);
+
+test('rotating what is not there makes nothing, and no overlap lasts longer than it may', () => {
+  using folder = temporaryFolder();
+  const tokens = open(folder.path);
+  tokens.add('ops', 'operator');
+
+  expect(tokens.rotate('opps', 0)).toBeUndefined();
+  expect(tokens.rotate('ops', OVERLAP_MS_MAX * 9)?.entry.former?.until).toBe('2030-02-01T00:00:00.000Z');
+  expect(tokens.list()).toHaveLength(1);
 });
 
 test('removing what is not there says so and changes nothing', () => {

@@ -1,10 +1,6 @@
-import { SyslogRecords } from '../../relay/inputs/syslog/record.ts';
 import { WHOLE } from '../../relay/inputs/syslog/write-marks.ts';
-import { zoneOffset } from '../../relay/inputs/syslog/local-time.ts';
-import { systemClock } from '../../relay/io/clock.ts';
-import { systemRandom } from '../../relay/io/random.ts';
 import { sourceOf } from '../../relay/record/line-writer.ts';
-import { silentLog } from '../../relay/telemetry/logger.ts';
+import { contextOver, syslogRecords } from '../support/record-lines.ts';
 import { RedactBench } from '../support/redact-bench.ts';
 import { buildBlock } from './load/lines.ts';
 
@@ -62,38 +58,7 @@ for (const [set, lines] of Object.entries(sets)) {
 function rounds(options: unknown, lines: readonly string[]): () => number {
   const bench = new RedactBench(options);
   const sources = lines.map((line) => sourceOf(Buffer.from(line)));
-  const context = {
-    name: 'edge',
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    counters: {
-      records: 0,
-      bytes: 0,
-      connections: 0,
-      connectionsTotal: 0,
-      repeats: 0,
-      dropped() {},
-      flagged() {},
-      refused() {},
-      harbor: { records: 0, lastMs: 0, silent: false },
-    },
-    recorder: bench.builder,
-    dataset: (name: string) => ({ name, stored: true }),
-    accept: () => Promise.reject(new Error('nobody waits')),
-    congested: false,
-    relieved: () => Promise.resolve(),
-    flush() {},
-  };
-  const dataset = { name: 'syslog', stored: true };
-  const records = new SyslogRecords({
-    context,
-    dataset,
-    keepOriginal: false,
-    zone: zoneOffset('UTC')!,
-    harbor: { detect: 'by_program', silence_warning_ms: 0, skew_ms: 300_000 },
-    heardHarbor: () => {},
-  });
+  const records = syslogRecords(contextOver(bench.builder));
   const peer = records.peer('10.1.2.3');
   return () => {
     const before = process.cpuUsage();

@@ -43,6 +43,9 @@ try {
   report('from opening the journal to the first bytes', inProcess);
   const whole: Printed[] = [];
   for (const run of asked) whole.push(await print(config, String(run)));
+  const bare: number[] = [];
+  for (const _ of asked) bare.push(await nodeAlone());
+  report('node -e 0, from its start to its end', bare);
   console.log(`spillway transcript (${program})`);
   report(
     '  from its start to the first byte',
@@ -179,6 +182,13 @@ async function spawned(words: readonly string[]): Promise<Printed> {
   });
   await once(child, 'close');
   return { firstByteMs, firstByteCpuMs, ms: performance.now() - started, bytes, peakMiB };
+}
+
+/** What Node itself takes, in milliseconds, with nothing to do. */
+async function nodeAlone(): Promise<number> {
+  const started = performance.now();
+  await once(spawn(process.execPath, ['-e', '0'], { stdio: 'ignore' }), 'close');
+  return performance.now() - started;
 }
 
 /** The most memory that a process has had until now; 0 where that cannot be known. */

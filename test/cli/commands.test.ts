@@ -9,6 +9,7 @@ test('a command is loaded alone where it is named, and all are for the help', as
     expect((await loadCommands([name, '--help'])).map((command) => command.name)).toEqual([name]);
   for (const word of ['help', '--help', 'statsu', 'toString'])
     expect(await loadCommands([word])).toHaveLength(commands.length);
+  expect(await loadCommands(['--version'])).toEqual([]);
 });
 
 test('no two commands have one name', () => {

@@ -24,7 +24,7 @@ afterAll(() => harness[Symbol.asyncDispose]());
 
 async function doctor(...words: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   const cli = new CliHarness(harness.folder);
-  Object.assign(cli.context, { registry: harness.memory.registry });
+  Object.assign(cli.context, { components: async () => harness.memory.registry });
   const exitCode = await cli.run([doctorCommand], 'doctor', ...words);
   return { exitCode, stdout: cli.stdout, stderr: cli.stderr };
 }

@@ -53,7 +53,7 @@ beforeEach(() => {
 
 function freshCli(): CliHarness {
   const made = new CliHarness(harness.folder);
-  Object.assign(made.context, { registry: harness.memory.registry });
+  Object.assign(made.context, { components: async () => harness.memory.registry });
   return made;
 }
 
@@ -118,7 +118,7 @@ test('tail shows the last records, each on one line, and obeys none of them', as
 test('tail follows what is committed, each record once', async () => {
   await using other = await RelayHarness.start(config);
   const follower = new CliHarness(other.folder);
-  Object.assign(follower.context, { registry: other.memory.registry });
+  Object.assign(follower.context, { components: async () => other.memory.registry });
   await other.send('a', 'before');
   await expect.poll(() => other.memory.at('e').messages).toEqual(['before']);
   const following = follower.run(commands, 'tail', '--match', 'message=*e*');
@@ -163,7 +163,7 @@ test('replay tells which record was refused, and sends the others once', async (
   const [first, second] = [id(1), id(3)];
   Object.assign(other.memory.at('e'), new MemoryEndpoint(), { behaviour: 'refuse', lines: [] });
   const there = new CliHarness(other.folder);
-  Object.assign(there.context, { registry: other.memory.registry });
+  Object.assign(there.context, { components: async () => other.memory.registry });
 
   expect(await there.run(commands, 'replay', '--endpoint', 'e')).toBe(1);
 
@@ -227,7 +227,7 @@ test('doctor proves the sum, and finds it where a cursor was tampered with', asy
   await expect.poll(() => other.memory.at('e').lines.length).toBe(2);
   await other.relay.stop(1_000);
   const there = new CliHarness(other.folder);
-  Object.assign(there.context, { registry: other.memory.registry });
+  Object.assign(there.context, { components: async () => other.memory.registry });
 
   expect(await there.run(commands, 'doctor')).toBe(0);
   expect(there.stdout).toMatch(/^e +2 += +2 +0 +0 +0 +0 +0 +ok$/m);
@@ -262,9 +262,18 @@ test('where there is no journal, commands say so', async () => {
   await using other = await RelayHarness.start(config);
   other.config({ ...config, data_dir: './nowhere' });
   const there = new CliHarness(other.folder);
-  Object.assign(there.context, { registry: other.memory.registry });
+  Object.assign(there.context, { components: async () => other.memory.registry });
   for (const words of [['export'], ['doctor'], ['status'], ['tail'], ['replay', '--endpoint', 'e']]) {
     expect(await there.run(commands, ...words), words[0]).toBe(1);
     expect(there.stderr).toContain('there is no journal in');
   }
 });
+
+test.each([['export', '--output', 'slow.ndjson'], ['replay', '--endpoint', 'e'], ['doctor']])(
+  '%s shows on a terminal how far it is, and wipes that away',
+  async (...words) => {
+    cli.beSlow();
+    await run(...words);
+    expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % .*⌫\r⌫/);
+  },
+);

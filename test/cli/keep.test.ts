@@ -143,3 +143,19 @@ test('drain on a folder that is not there says so', async () => {
   expect(await cli.run(commands, 'drain', '--kept', 'kept', '--positions', '.')).toBe(1);
   expect(cli.stderr).toContain('cannot be read: has the keeper run?');
 });
+
+test('drain shows on a terminal what it waits for, and wipes that away', async () => {
+  await using runner = await KeeperHarness.start();
+  await using fluentBit = await FluentBitStandIn.start();
+  const cli = new CliHarness(runner.root);
+  runner.write(1, 'read\nnot read\n');
+  await eventually(() => expect(runner.keptNames()).toHaveLength(1));
+  runner.tail.read(runner.keptPage(1), 5);
+  cli.beSlow();
+
+  const words = ['--kept', 'kept', '--positions', '.', '--fluent-bit', fluentBit.url.href, '--timeout-ms', '9000'];
+  expect(await cli.run(commands, 'drain', ...words)).toBe(1);
+  expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(
+    /\r[█░]{24} +\d+ % {2}9 bytes in 1 file are not read yet⌫\r⌫$/,
+  );
+});

@@ -35,22 +35,22 @@ afterAll(() => admin[Symbol.asyncDispose]());
 
 beforeEach(() => {
   cli = new CliHarness(admin.relay.folder);
-  Object.assign(cli.context, { registry: admin.relay.memory.registry });
+  Object.assign(cli.context, { components: async () => admin.relay.memory.registry });
 });
 
 const run = (...words: string[]): Promise<number> => cli.run(commands, ...words);
 
-test('a purge asks first, and does nothing where it is told no, or where nobody can be asked', async () => {
+test('a purge counts, asks, and does nothing where it is told no, or where nobody can be asked', async () => {
   expect(await run('purge')).toBe(2);
   expect(cli.stderr).toContain('there is nobody to ask; add --yes, or --dry-run');
 
   const questions: string[] = [];
   Object.assign(cli.context, { confirm: async (question: string) => (questions.push(question), false) });
   expect(await run('purge')).toBe(1);
-  expect(cli.stderr).toContain('They cannot be recovered');
+  expect(cli.stderr).toContain('takes 0 records from the journal, 0 B as stored (dry run 1). They cannot be recovered');
   expect(questions).toEqual(['Begin it?']);
   expect(await run('purge', 'history')).toBe(0);
-  expect(cli.stderr).toContain('There was no purge yet.');
+  expect(cli.stdout).toMatch(/^ID +STATE .*\n1 +done +dry run +manual +operator .*\n$/);
 });
 
 test('a dry run asks nothing, is waited for, and shows its log', async () => {
@@ -65,9 +65,10 @@ test('a purge that is agreed to begins, is in the history and in the audit', asy
   expect(JSON.parse(cli.stdout)).toMatchObject({ state: 'done', dry_run: false, parameters: { rule: 'old' } });
 
   expect(await run('purge', 'history')).toBe(0);
-  expect(cli.stdout).toMatch(/^ID +STATE .*\n2 +done +manual +operator .*\n1 +done +dry run +manual/);
-  expect(await run('purge', 'log', '2')).toBe(0);
+  expect(cli.stdout).toMatch(/^ID +STATE .*\n4 +done +manual +operator .*\n3 +done +dry run +manual/);
+  expect(await run('purge', 'log', '4')).toBe(0);
   expect(cli.stdout).toContain('Purged 0 rows of audit logs\n');
+  expect(cli.stdout).toContain('confirmed after dry run 3, which found 0 records');
   const audits = () => admin.relay.memory.at('e').lines.filter((line) => line.includes('"start-purge"'));
   await vi.waitFor(() => expect(audits()).toHaveLength(1));
 });
@@ -121,6 +122,47 @@ test('who may purge may not lift a hold, and who may lift holds may not purge', 
   const { id } = JSON.parse(placed.body) as { id: number };
   expect((await ask(`${holds}/${id}/lift`, 'admin', { why: 'because' })).status).toBe(403);
   expect((await ask(`${holds}/${id}/lift`, 'auditor', { why: 'because' })).status).toBe(200);
+});
+
+test('the API begins a purge with the word of its dry run alone, once, and warns', async () => {
+  const post = async (path: string, body: object) => {
+    const token = admin.tokens.get('admin');
+    const answer = await admin.ask({
+      method: 'POST',
+      path: `/api/v1/retention/${path}`,
+      token,
+      body: JSON.stringify(body),
+    });
+    return { status: answer.status, json: JSON.parse(answer.body) as Record<string, unknown> };
+  };
+  const refused = async (body: object) => (await post('purge', body)).json;
+  expect(await refused({ rule: 'old' })).toMatchObject({
+    code: 'PURGE_UNCONFIRMED',
+    message: expect.stringContaining('cannot be recovered'),
+  });
+  expect((await post('purge', {})).status).toBe(409);
+
+  const { id } = (await post('dry-run', { rule: 'old' })).json as { id: number };
+  await admin.relay.relay.retention.idle();
+  const path = `/api/v1/retention/runs/${id}`;
+  const counted = await admin.ask({ path, token: admin.tokens.get('viewer') });
+  const { confirm, confirm_until } = JSON.parse(counted.body) as { confirm: string; confirm_until: string };
+  expect(Date.parse(confirm_until)).toBeGreaterThan(Date.now());
+  expect(await refused({ rule: 'old', confirm: `${confirm.slice(0, -1)}x` })).toMatchObject({
+    message: expect.stringContaining('not one of a dry run'),
+  });
+  expect(await refused({ rule: 'old', confirm: confirm.replace(/-.*/, `-${'0'.repeat(16)}`) })).toMatchObject({
+    message: expect.stringContaining(`not the "confirm" of dry run ${id}`),
+  });
+  expect(await refused({ confirm })).toMatchObject({ message: expect.stringContaining('not by the same rules') });
+
+  const begun = await post('purge', { rule: 'old', confirm });
+  expect(begun).toMatchObject({ status: 202, json: { dry_run: false, parameters: { rule: 'old', counted: id } } });
+  expect(begun.json['warning']).toBe('What this purge takes cannot be recovered.');
+  await admin.relay.relay.retention.idle();
+  expect(await refused({ rule: 'old', confirm })).toMatchObject({
+    message: expect.stringContaining(`began after dry run ${id}`),
+  });
 });
 
 test.each([

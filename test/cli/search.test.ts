@@ -123,3 +123,12 @@ test('tail shows only what its query means', async () => {
   expect(await run('tail', 'host:web -"line 8"', '--no-follow', '-n', '2')).toBe(0);
   expect(shown().map((line) => line.split(': ').at(-1))).toEqual(['line 6', 'line 10']);
 });
+
+test.each([[['nowhere']], [['--count', 'line']]])(
+  'a search that takes long shows on a terminal how far it is: %s',
+  async (words) => {
+    cli.beSlow();
+    expect(await run('search', ...words)).toBe(0);
+    expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % {2}\d+ found⌫\r⌫/);
+  },
+);

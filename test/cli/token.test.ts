@@ -51,7 +51,32 @@ test('a token can be removed, once', async () => {
   expect(cli.stderr).toBe('There is no token.\n');
 });
 
+test('a token is rotated: the new one is printed alone, and the one before is good as long as it was said', async () => {
+  using folder = temporaryFolder();
+  const cli = cliIn(folder.path);
+  await cli.run([tokenCommand], 'token', 'add', 'runners', '--role', 'viewer');
+  const before = cli.stdout.trim();
+  const file = new TokenFile(join(folder.path, 'var', 'tokens.json'), cli.context);
+
+  expect(await cli.run([tokenCommand], 'token', 'rotate', 'runners', '--overlap', '2h')).toBe(0);
+  const after = cli.stdout.trim();
+  expect(cli.stdout).toMatch(/^spw_\S+\n$/);
+  expect(cli.stderr).toMatch(/shown this once\. The one before is taken until \d{4}-.*Z\.\n$/);
+  expect([before, after].map((token) => file.authenticate(token)?.name)).toEqual(['runners', 'runners']);
+
+  expect(await cli.run([tokenCommand], 'token', 'rotate', 'runners', '--overlap', '0s', '--json')).toBe(0);
+  const { token, former_until } = JSON.parse(cli.stdout) as { token: string; former_until: null };
+  expect(former_until).toBeNull();
+  expect([before, after, token].map((one) => file.authenticate(one)?.name)).toEqual([undefined, undefined, 'runners']);
+
+  expect(await cli.run([tokenCommand], 'token', 'rotate', 'nobody')).toBe(1);
+});
+
 test.each([
+  [['rotate']],
+  [['rotate', 'x', '--overlap', 'soon']],
+  [['rotate', 'x', '--overlap', '31d']],
+  [['list', '--overlap', '1h']],
   [[]],
   [['ad', 'x']],
   [['add']],

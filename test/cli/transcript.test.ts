@@ -1,11 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type Database from 'better-sqlite3';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { transcriptCommand } from '../../relay/cli/transcript.ts';
 import type { Terminal } from '../../relay/cli/command.ts';
 import { CliHarness } from '../support/cli-harness.ts';
 import { derivedLines, jobOf, linesBatch, pageLine } from '../support/job-pages.ts';
-import { JournalBench } from '../support/journal-bench.ts';
+import { heldBatch, JournalBench } from '../support/journal-bench.ts';
 import { JOB_RECORD, jobRow, runChanges } from '../support/run-rows.ts';
 
 // A journal of four jobs: two of the last attempt of one run, one of its first attempt, and one that nobody knows the run of.
@@ -26,10 +27,11 @@ const lint = page(pageLine(20, 'lint is fine', ''));
 const first = page(pageLine(1, 'the first attempt'));
 
 let bench: JournalBench;
+let database: Database.Database;
 let cli: CliHarness;
 
 beforeAll(() => {
-  bench = new JournalBench();
+  bench = new JournalBench({}, { opened: (opened) => (database = opened) });
   let seq = 1;
   const add = (content: Buffer, given: Partial<Parameters<typeof jobRow>[0]>): void => {
     const lines = derivedLines(content, { job: jobRow(given) });
@@ -170,4 +172,24 @@ test.each([
 ])('%j is refused with what to do', async (words, reason) => {
   expect(await run(...words)).toBe(2);
   expect(cli.stderr).toContain(reason);
+});
+
+test('a log that takes long shows on a terminal how far it is, unless it scrolls by there itself', async () => {
+  cli.beSlow();
+  await cli.run([transcriptCommand], 'transcript', '--run', '4711');
+  expect(cli.stderr.replaceAll('\u001b[K', '⌫')).toMatch(/\r[█░]{24} +\d+ % .*lint⌫/);
+});
+
+test('a job whose lines have gone says what took them', async () => {
+  const gone = jobRow({ timeline: guid(5), runId: '99', firstSeq: 1_000, lastSeq: 1_001 });
+  bench.append(heldBatch(bench.nextSeq, ['a'], { changes: [runChanges({ job: gone })] }));
+  database.exec(`UPDATE job SET gone_ms = 1000, gone_reason = 'purge', gone_purge = 7 WHERE run_id = '99'`);
+
+  expect(await run('--run', '99')).toBe(1);
+  expect(cli.stdout).toBe('');
+  expect(cli.stderr).toContain('! its lines were purged by purge 7; known since 1970-01-01 00:00 UTC\n');
+  expect(await run('--run', '99', '--list')).toBe(0);
+  expect(cli.stdout).toContain('purged by purge 7');
+  expect(await run('--run', '99', '--list', '--json')).toBe(0);
+  expect(JSON.parse(cli.stdout)).toMatchObject([{ gone: { reason: 'purge', purge: 7 } }]);
 });

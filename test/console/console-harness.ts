@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import type { Browser, BrowserContext, BrowserContextOptions, Page, Request } from 'playwright-core';
 import type { AdminOptions } from '../../relay/admin/server.ts';
 import type { Role } from '../../relay/admin/tokens.ts';
 import { systemClock } from '../../relay/io/clock.ts';
@@ -20,6 +20,9 @@ export class WatchedPage implements AsyncDisposable {
   readonly #context: BrowserContext;
   /** Dialogs, errors, broken rules of the content security policy, requests that left the origin. */
   readonly troubles: string[] = [];
+  /** Requests that were not answered to their end yet. */
+  readonly #open = new Set<Request>();
+  #allAnswered = (): void => {};
 
   constructor(page: Page, context: BrowserContext, origin: string) {
     this.page = page;
@@ -37,31 +40,65 @@ export class WatchedPage implements AsyncDisposable {
         this.troubles.push(`request: ${url}`);
     };
     context.on('request', (request) => watch(request.url()));
+    page.on('request', (request) => this.#open.add(request));
+    const answered = (request: Request): void => {
+      this.#open.delete(request);
+      if (this.#open.size === 0) this.#allAnswered();
+    };
+    page.on('requestfinished', answered);
+    page.on('requestfailed', answered);
     page.on('websocket', (socket) => watch(socket.url()));
     page.on('popup', (popup) => this.troubles.push(`window: ${popup.url()}`));
   }
 
   /** Goes to a page of the console by its place behind the `#`, and waits until it has drawn itself. */
   async go(place: string): Promise<void> {
-    await this.page.evaluate((to) => (location.hash = `#/${to}`), place);
+    await this.page.evaluate(
+      (to) =>
+        new Promise<void>((resolve) => {
+          const before = location.href;
+          // The console heard of it first.
+          addEventListener('hashchange', () => resolve(), { once: true });
+          location.hash = `#/${to}`;
+          if (location.href === before) resolve();
+        }),
+      place,
+    );
     await this.settle();
   }
 
-  /** Waits until nothing is being loaded any more. */
+  /** Waits until the page has drawn what its address asks for: nothing is being loaded any more, and no answer is under way. */
   async settle(): Promise<void> {
-    await this.page.waitForFunction(
-      () =>
-        document.querySelector('main') !== null &&
-        document.querySelector('.loading') === null &&
-        document.querySelector('.search-state progress') === null,
-      undefined,
-      { timeout: 30_000, polling: 50 },
-    );
+    do {
+      await this.page.evaluate(nextFrame);
+      await this.page.waitForFunction(drawn, undefined, { timeout: 30_000, polling: 50 });
+    } while (await this.#waitForAnswers());
+  }
+
+  /** True where there was something to wait for: then the page has something new to draw. */
+  async #waitForAnswers(): Promise<boolean> {
+    if (this.#open.size === 0) return false;
+    await new Promise<void>((resolve) => (this.#allAnswered = resolve));
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#context.close();
   }
+}
+
+/** In the browser. What was changed just now, as the address, is drawn by the next frame but one. */
+function nextFrame(): Promise<void> {
+  return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
+}
+
+/** In the browser. */
+function drawn(): boolean {
+  return (
+    document.querySelector('main') !== null &&
+    document.querySelector('.loading') === null &&
+    document.querySelector('.search-state progress') === null
+  );
 }
 
 /** A relay with its console, and a browser. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { piecesOf } from '../../relay/console/src/text/ansi.ts';
+import { cronWords } from '../../relay/console/src/text/cron.ts';
 import { visible } from '../../relay/console/src/text/visible.ts';
 
 test.each([
@@ -70,4 +71,21 @@ test('classes are of a closed set, whatever the line', () => {
 test('marks heaped upon one letter are counted, not drawn over the lines around; what languages need stays', () => {
   expect(visible(`e${'\u0301'.repeat(10_000)}x`)).toBe(`e${'\u0301'.repeat(16)}⟨+9984 marks⟩x`);
   expect(visible('e\u0301\u0323 नि')).toBe('e\u0301\u0323 नि');
+});
+
+test.each([
+  ['0 0 3 * * *', 'each day at 03:00'],
+  ['30 5 23 * * *', 'each day at 23:05:30'],
+  ['0 0 3 * * 0', 'each Sunday at 03:00'],
+  ['0 0 3 * * 7', 'each Sunday at 03:00'],
+  ['0 30 22 * * 1-5', 'each day from Monday to Friday at 22:30'],
+  ['0 0 4 1 * *', 'on day 1 of each month at 04:00'],
+  ['0 15 * * * *', 'each hour at 15 min 00 s'],
+  ['0 */10 * * * *', undefined],
+  ['0 0 3 1 * 1', undefined],
+  ['0 0 3 * 6 *', undefined],
+  ['0 3 * * *', undefined],
+  ['', undefined],
+])('the schedule %j is read as %s', (cron, words) => {
+  expect(cronWords(cron)).toBe(words);
 });

@@ -116,6 +116,9 @@ export function journalContract(open: (limits?: Partial<JournalLimits>) => Promi
 
     expect(harness.events.full).toEqual([true]);
     expect((await harness.journal.stats()).records).toBe(taken);
+    const { fileBytes, freeBytes } = await harness.journal.room();
+    expect(fileBytes).toBeGreaterThan(0);
+    expect(freeBytes).toBeGreaterThan(0);
     harness.journal.advance('siem', { fromSeq: 1, toSeq: taken + 1, delivered: taken, filtered: 0, refused: [] });
     harness.forgetReserved();
     await harness.append([incompressible(9)]);

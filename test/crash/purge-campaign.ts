@@ -15,6 +15,8 @@ export interface CampaignOptions {
   readonly connections: number;
   readonly pauseMs: number;
   readonly idleSeconds: number;
+  /** A process that has just started compiles, and collects what it made meanwhile; that is not what is measured. */
+  readonly settleSeconds: number;
   readonly onStep: (text: string) => void;
 }
 
@@ -31,9 +33,15 @@ export interface CampaignResult {
 }
 
 export interface Phase {
+  readonly seconds: number;
   readonly answers: number;
   readonly answerP99Ms: number;
   readonly answerMaxMs: number;
+  readonly answersOver50Ms: number;
+  /** The longest that nobody got an answer though somebody waited. */
+  readonly pauseMaxMs: number;
+  /** The longest that this process was late itself. */
+  readonly ownDelayMaxMs: number;
   readonly deliveries: number;
   readonly deliveryP99Ms: number;
 }
@@ -59,11 +67,11 @@ export async function purgeCampaign(options: CampaignOptions): Promise<CampaignR
   let relay = new RelayProcess(folder, config('keep'));
   await relay.start();
   const load = new Load(input, options);
-  await sleep(2_000);
-  takePhase(load, sink);
+  await sleep(options.settleSeconds * 1_000);
+  const idling = new Measure(load, sink);
   onStep('measures without a purge');
   await sleep(options.idleSeconds * 1_000);
-  const idle = takePhase(load, sink);
+  const idle = idling.end();
 
   onStep('purges with an endpoint that is owed everything');
   const kept = await purgeToEnd(folder);
@@ -73,13 +81,16 @@ export async function purgeCampaign(options: CampaignOptions): Promise<CampaignR
 
   // The same relay, told that what is owed may go.
   relay = await restarted(relay, folder, config('purge'));
-  await sleep(1_000);
-  takePhase(load, sink);
+  await sleep(options.settleSeconds * 1_000);
+  const counted = await countedFirst(folder);
+  if (counted.records !== records / 2) problems.push(`a dry run found ${counted.records} records`);
+  const measuring = new Measure(load, sink);
   const startedMs = performance.now();
-  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', '{}');
-  onStep(`purge ${id} has begun, with the override; measures for its first third`);
-  await until(folder, id, (run) => run.progress > 0.33 || run.ended !== null);
-  const purging = takePhase(load, sink);
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', confirming(counted));
+  onStep(`purge ${id} has begun, with the override; measures until it is killed`);
+  const unkilled = options.kills === 0 ? 1 : 0.33;
+  await until(folder, id, (run) => run.progress > unkilled || run.ended !== null);
+  const purging = measuring.end();
   const kills = await killWhilePurging(relay, id, options);
   const run = await until(folder, id, ({ ended }) => ended !== null);
   const seconds = (performance.now() - startedMs) / 1_000;
@@ -110,28 +121,56 @@ async function restarted(relay: RelayProcess, folder: string, config: object): P
   return next;
 }
 
-function takePhase(load: Load, sink: AgeSink): Phase {
-  const answers = load.answers.takeAll();
-  const ages = sink.ages.takeAll();
-  return {
-    answers: answers.count,
-    answerP99Ms: round(answers.percentile(99)),
-    answerMaxMs: round(answers.percentile(100)),
-    deliveries: ages.count,
-    deliveryP99Ms: round(ages.percentile(99)),
-  };
+/** What senders and the living endpoint feel, from its making to its end. */
+class Measure {
+  readonly #load: Load;
+  readonly #sink: AgeSink;
+  readonly #startedMs = performance.now();
+
+  constructor(load: Load, sink: AgeSink) {
+    this.#load = load;
+    this.#sink = sink;
+    this.#take();
+  }
+
+  end(): Phase {
+    const { answers, pauses, ages, ownDelayMs } = this.#take();
+    return {
+      seconds: round((performance.now() - this.#startedMs) / 1_000),
+      answers: answers.count,
+      answerP99Ms: round(answers.percentile(99)),
+      answerMaxMs: round(answers.percentile(100)),
+      answersOver50Ms: answers.countOver(50),
+      pauseMaxMs: round(pauses.percentile(100)),
+      ownDelayMaxMs: round(ownDelayMs),
+      deliveries: ages.count,
+      deliveryP99Ms: round(ages.percentile(99)),
+    };
+  }
+
+  #take() {
+    return {
+      answers: this.#load.answers.takeAll(),
+      pauses: this.#load.pauses.takeAll(),
+      ages: this.#sink.ages.takeAll(),
+      ownDelayMs: this.#load.takeOwnDelayMs(),
+    };
+  }
 }
 
+/** At moments of chance, spread over what is left of the purge. */
 async function killWhilePurging(
   relay: RelayProcess,
   id: number,
   { kills, folder, onStep }: CampaignOptions,
 ): Promise<number> {
+  const begun = (await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`)).progress;
+  const moments = Array.from({ length: kills }, () => begun + Math.random() * (1 - begun)).toSorted((a, b) => a - b);
   let done = 0;
-  while (done < kills) {
-    await sleep(100 + Math.random() * 900);
-    const { ended, progress } = await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`);
+  for (const moment of moments) {
+    const { ended, progress } = await until(folder, id, (run) => run.progress >= moment || run.ended !== null);
     if (ended !== null) break;
+    await sleep(Math.random() * 200);
     await relay.kill();
     done++;
     onStep(`killed at ${(progress * 100).toFixed(0)} %`);
@@ -186,8 +225,19 @@ function judge(directory: string, records: number, acknowledged: number, run: Ru
   return problems.slice(0, 20);
 }
 
+/** A dry run, to its end. */
+async function countedFirst(folder: string): Promise<RunView> {
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/dry-run', '{}');
+  return until(folder, id, ({ ended }) => ended !== null);
+}
+
+function confirming({ confirm }: RunView): string {
+  return JSON.stringify({ confirm });
+}
+
 async function purgeToEnd(folder: string): Promise<RunView> {
-  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', '{}');
+  const counted = await countedFirst(folder);
+  const { id } = await ask<RunView>(folder, 'POST', '/api/v1/retention/purge', confirming(counted));
   return until(folder, id, ({ ended }) => ended !== null);
 }
 
@@ -195,7 +245,7 @@ async function until(folder: string, id: number, enough: (run: RunView) => boole
   for (;;) {
     const run = await ask<RunView>(folder, 'GET', `/api/v1/retention/runs/${id}`);
     if (enough(run)) return run;
-    await sleep(100);
+    await sleep(50);
   }
 }
 

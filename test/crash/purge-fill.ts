@@ -47,7 +47,8 @@ function batchAt(firstSeq: number, records: number, prefix: string): ReturnType<
     return (
       `{"event":{"id":"${prefix}${id.toString()}","created":"${created}","dataset":"harbor.audit","action":"${operation}"},"@timestamp":"${created}",` +
       `"message":"${message}","host":{"name":"core-1"},"user":{"name":"robot$team-${seq % 7}+ci"},"harbor":{"operation":"${operation}",` +
-      `"repository":"team-${seq % 7}/api/web","project":"team-${seq % 7}","seq":${seq}}}\n`
+      `"action":"${operation.split('_')[0]}","resource_type":"artifact","resource":"team-${seq % 7}/api/web:v${seq}",` +
+      `"operator":"robot$team-${seq % 7}+ci","legacy":false,"repository":"team-${seq % 7}/api/web","project":"team-${seq % 7}","seq":${seq}}}\n`
     );
   });
   const bytes = Buffer.from(lines.join(''));

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
 import { Agent, request } from 'undici';
 
@@ -13,6 +14,10 @@ export class Times {
 
   get count(): number {
     return this.#values.length;
+  }
+
+  countOver(ms: number): number {
+    return this.#values.filter((value) => value > ms).length;
   }
 
   /** The value that so many of a hundred are not above. */
@@ -64,7 +69,12 @@ const RECORDS_PER_REQUEST = 20;
 export class Load {
   /** From a request to its answer, where the relay was there all the time. */
   readonly answers = new Times();
+  /** For how long nobody got an answer while somebody waited for one. */
+  readonly pauses = new Times();
   acknowledged = 0;
+  readonly #delay = monitorEventLoopDelay({ resolution: 5 });
+  #waiting = 0;
+  #unansweredSinceMs = 0;
   readonly #url: string;
   readonly #agent = new Agent({ connections: 16 });
   readonly #pauseMs: number;
@@ -75,11 +85,20 @@ export class Load {
   constructor(port: number, options: { readonly connections: number; readonly pauseMs: number }) {
     this.#url = `http://127.0.0.1:${port}/`;
     this.#pauseMs = options.pauseMs;
+    this.#delay.enable();
     this.#workers = Array.from({ length: options.connections }, () => this.#work());
+  }
+
+  /** The most that this process itself was late since the last call, in milliseconds: that much of any answer’s time is its own. */
+  takeOwnDelayMs(): number {
+    const ms = this.#delay.max / 1e6;
+    this.#delay.reset();
+    return ms;
   }
 
   async stop(): Promise<void> {
     this.#running = false;
+    this.#delay.disable();
     await Promise.all(this.#workers);
     await this.#agent.close();
   }
@@ -96,6 +115,7 @@ export class Load {
     const body = numbers.map((number) => `{"message":"new ${number}"}\n`).join('');
     for (;;) {
       const startedMs = performance.now();
+      if (this.#waiting++ === 0) this.#unansweredSinceMs = startedMs;
       try {
         const response = await request(this.#url, {
           dispatcher: this.#agent,
@@ -105,12 +125,17 @@ export class Load {
         });
         await response.body.dump();
         if (response.statusCode === 200) {
-          this.answers.add(performance.now() - startedMs);
+          const nowMs = performance.now();
+          this.answers.add(nowMs - startedMs);
+          this.pauses.add(nowMs - this.#unansweredSinceMs);
+          this.#unansweredSinceMs = nowMs;
           this.acknowledged += numbers.length;
           return;
         }
       } catch {
         // It was killed; it comes back.
+      } finally {
+        this.#waiting--;
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

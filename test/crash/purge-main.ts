@@ -11,7 +11,7 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '10' },
     connections: { type: 'string', default: '4' },
     'pause-ms': { type: 'string', default: '5' },
-    'idle-s': { type: 'string', default: '10' },
+    'idle-s': { type: 'string', default: '20' },
     keep: { type: 'boolean', default: false },
   },
 });
@@ -25,6 +25,7 @@ const result = await purgeCampaign({
   connections: Number(values.connections),
   pauseMs: Number(values['pause-ms']),
   idleSeconds: Number(values['idle-s']),
+  settleSeconds: 5,
   onStep: (step) => console.log(`${((Date.now() - startedMs) / 1_000).toFixed(1)} s: ${step}`),
 });
 console.log(result);

@@ -17,6 +17,7 @@ test('a purge that is killed and goes on takes exactly what its rule says, and p
     connections: 2,
     pauseMs: 20,
     idleSeconds: 1,
+    settleSeconds: 1,
     onStep: () => {},
   });
 

@@ -44,6 +44,26 @@ test('an endpoint that was down for three hours gets its records within 40 secon
   expect(relay.books).toMatchObject({ seq: 6, delivered: 5 });
 });
 
+test('what a purge takes while it waits in memory is not sent, and what is being sent goes without it the next time', async () => {
+  await using relay = await DeliveryHarness.start();
+  relay.output.answer = () => 'hang';
+  relay.journal.add(numbered(1, 10));
+  await settled();
+  expect(relay.output.attempts).toBe(1);
+  // Of the first batch all is under way; the second waits for it.
+  relay.journal.add(numbered(11, 3));
+  await settled();
+  relay.journal.purge([2, 3, 11, 12, 13]);
+  relay.output.cutHanging();
+  relay.output.answer = () => 'take';
+  await relay.clock.advance(60_000);
+
+  expect(relay.output.taken).toEqual([...numbered(1, 1), ...numbered(4, 7)]);
+  expect(relay.books).toMatchObject({ seq: 14, delivered: 8, gone: 5 });
+  expect(relay.journal.held).toBe(0);
+  expect(relay.endpoint.dispatcher.idle).toBe(true);
+});
+
 test('a long outage is told of once when it begins and once when it ends, with a reminder each half hour', async () => {
   await using relay = await DeliveryHarness.start();
   relay.output.answer = () => 'down';

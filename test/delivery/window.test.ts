@@ -22,6 +22,7 @@ const step = fc.oneof(
     index: fc.nat(),
   }),
   fc.record({ do: fc.constant('settle' as const) }),
+  fc.record({ do: fc.constant('leave out' as const), which: fc.nat() }),
   fc.record({ do: fc.constant('clear' as const) }),
 );
 
@@ -30,7 +31,8 @@ test('every place is settled once, in order, with the fate that it had', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const window = new Window();
-      const fates = new Map<number, 'delivered' | 'refused' | 'filtered' | 'open' | 'gone'>();
+      const fates = new Map<number, 'delivered' | 'refused' | 'filtered' | 'open' | 'gone' | 'purged'>();
+      const purged = new Set<number>();
       let end = 1;
       let settledTo = 1;
       let held = 0;
@@ -42,11 +44,15 @@ test('every place is settled once, in order, with the fate that it had', () => {
           [...fates].flatMap(([seq, is]) =>
             is === name && seq >= progress.fromSeq && seq < progress.toSeq ? [seq] : [],
           );
+        // What was purged and not on its way by then was never sent.
+        for (const seq of purged)
+          if (seq >= progress.fromSeq && seq < progress.toSeq && fates.get(seq) === 'open') fates.set(seq, 'purged');
+        expect(progress.purged ?? 0).toBe(fate('purged').length);
         expect(progress.delivered).toBe(fate('delivered').length);
         expect(progress.filtered).toBe(fate('filtered').length);
         expect(progress.refused.map(({ seq }) => seq)).toEqual(fate('refused'));
         expect(progress.toSeq - progress.fromSeq).toBe(
-          progress.delivered + progress.filtered + progress.refused.length,
+          progress.delivered + progress.filtered + progress.refused.length + (progress.purged ?? 0),
         );
         for (let seq = settledTo; seq < progress.fromSeq; seq++) expect(fates.get(seq)).toBe('gone');
         settledTo = progress.toSeq;
@@ -72,11 +78,16 @@ test('every place is settled once, in order, with the fate that it had', () => {
           const piece = window.take();
           if (piece === undefined) continue;
           const seqs = seqsOf(piece);
-          expect(seqs.every((seq) => fates.get(seq) === 'open')).toBe(true);
+          expect(seqs.every((seq) => fates.get(seq) === 'open' && !purged.has(seq))).toBe(true);
           taken.push(piece);
         } else if (s.do === 'settle') {
           for (let progress = window.settle(); progress !== undefined; progress = window.settle()) check(progress);
           expect(window.first === undefined || window.first.fromSeq >= settledTo).toBe(true);
+        } else if (s.do === 'leave out') {
+          const seq = settledTo + (s.which % Math.max(1, end - settledTo));
+          if (fates.get(seq) !== 'open') continue;
+          window.leaveOut([seq]);
+          purged.add(seq);
         } else if (s.do === 'clear') {
           window.clear();
           expect(window.length).toBe(0);

@@ -36,6 +36,14 @@ async function sendDatagrams(input: InputHarness, datagrams: ReadonlyArray<strin
   socket.close();
 }
 
+/** Bytes of datagrams that nobody has read yet: the second number of the fifth column (proc(5)). */
+function kernelHolds(port: number): number {
+  const ending = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const rows = readFileSync('/proc/net/udp', 'latin1').split('\n');
+  const columns = rows.map((row) => row.trim().split(/\s+/)).find(([, local]) => local?.endsWith(ending));
+  return Number.parseInt(columns?.[4]?.split(':')[1] ?? '', 16);
+}
+
 const messages = (input: InputHarness): unknown[] => input.records.map((record) => record['message']);
 
 describe('over TCP', () => {
@@ -254,8 +262,8 @@ describe('over TLS', () => {
 describe('over UDP', () => {
   const udp = { listen: 'udp://127.0.0.1:0' };
 
-  test('a datagram is a message, its line end dropped', async () => {
-    await using input = await start(udp);
+  test.each([0, 1])('a datagram is a message, its line end dropped (receive_threads: %i)', async (threads) => {
+    await using input = await start({ ...udp, receive_threads: threads });
 
     await sendDatagrams(input, ['<34>a: 1', '<34>a: 2\n', '<34>a: 3\0', '<34>a: 4\nstill 4\r\n', '\n', '']);
 
@@ -263,9 +271,9 @@ describe('over UDP', () => {
     expect(input.records[0]).toMatchObject({ source: { ip: '127.0.0.1' }, spillway: { format: 'rfc3164' } });
   });
 
-  test('the largest datagram is kept whole, and in parts where it is longer than allowed', async () => {
-    await using whole = await start(udp);
-    await using parts = await start({ ...udp, message_bytes_max: 30_000 });
+  test.each([0, 1])('the largest datagram is kept, whole or in parts (receive_threads: %i)', async (threads) => {
+    await using whole = await start({ ...udp, receive_threads: threads });
+    await using parts = await start({ ...udp, receive_threads: threads, message_bytes_max: 30_000 });
     const text = `<34>a: ${'x'.repeat(65_000)}`;
 
     await sendDatagrams(whole, [text]);
@@ -296,6 +304,40 @@ describe('over UDP', () => {
     );
   });
 
+  test('a thread goes on receiving while nobody takes it; what does not fit is counted', async () => {
+    await using input = await start({ ...udp, backlog_bytes_max: 131_072, receive_threads: 1 });
+    input.hold();
+
+    await sendDatagrams(
+      input,
+      Array.from({ length: 300 }, (_, n) => `<34>a: ${String(n).padStart(3, '0')}${'x'.repeat(1_014)}`),
+    );
+    await expect.poll(() => kernelHolds(input.port)).toBe(0);
+    expect(input.lines).toEqual([]);
+    input.release();
+
+    await expect.poll(() => input.lines.length + (input.droppedByReason.backlog_full ?? 0)).toBe(300);
+    expect(input.lines.length).toBeGreaterThan(60);
+    expect(input.lines.length).toBeLessThan(200);
+    const numbers = messages(input).map((message) => Number(String(message).slice(0, 3)));
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+  });
+
+  test('several threads take all that several senders send, each in its order', async () => {
+    await using input = await start({ ...udp, receive_threads: 2 });
+    const senders = Array.from({ length: 8 }, (_, sender) =>
+      Array.from({ length: 50 }, (_, n) => `<34>s${sender}: ${n}`),
+    );
+
+    await Promise.all(senders.map((datagrams) => sendDatagrams(input, datagrams)));
+
+    await expect.poll(() => input.lines.length).toBe(400);
+    for (const sender of senders.keys()) {
+      const own = input.records.filter(({ log }) => log.syslog.appname === `s${sender}`);
+      expect(own.map(({ message }) => Number(message))).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    }
+  });
+
   test('what the kernel had to drop is counted, so that received and lost add up to sent', async () => {
     const input = await start({ ...udp, receive_buffer_bytes: 65_536 });
     const sent = 2_000;
@@ -312,8 +354,8 @@ describe('over UDP', () => {
     expect(input.lines.length + input.droppedByReason.kernel_buffer_full!).toBe(sent);
   });
 
-  test('a stop records the datagrams that wait', async () => {
-    const input = await start(udp);
+  test.each([0, 1])('a stop records the datagrams that wait (receive_threads: %i)', async (threads) => {
+    const input = await start({ ...udp, receive_threads: threads });
     await sendDatagrams(
       input,
       Array.from({ length: 200 }, (_, n) => `<34>a: ${n}`),
@@ -325,10 +367,10 @@ describe('over UDP', () => {
     expect(input.lines).toHaveLength(200);
   });
 
-  test('an address in use stops the input with a code to look up', async () => {
+  test.each([0, 1])('an address in use stops the input with a code (receive_threads: %i)', async (threads) => {
     await using first = await start(udp);
 
-    await expect(start({ listen: `udp://127.0.0.1:${first.port}` })).rejects.toMatchObject({
+    await expect(start({ listen: `udp://127.0.0.1:${first.port}`, receive_threads: threads })).rejects.toMatchObject({
       code: 'INPUT_LISTEN_FAILED',
     });
   });

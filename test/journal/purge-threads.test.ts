@@ -46,3 +46,23 @@ test('an error of the journal’s thread keeps its code', async () => {
     code: 'HOLD_UNKNOWN',
   });
 });
+
+test('what an override takes goes from memory, too, and whoever has read it is told', async () => {
+  await using harness = await JournalHarness.open();
+  const { journal } = harness;
+  await journal.openCursor('siem', 'first');
+  await harness.append(['one', 'two']);
+  const told: number[] = [];
+  const end = journal.onPurge((seqs) => told.push(...seqs));
+  const begun = await journal.retention.begin({ ...start, rules: [{ ...rule, undelivered: 'purge' }] });
+  await harness.append(['three']);
+
+  const run = await toEnd(harness, begun);
+
+  expect(run.tally).toMatchObject({ records: 2, owed: { siem: 2 } });
+  expect(told).toEqual([1, 2]);
+  const batch = await journal.read(1);
+  expect(batch).toMatchObject({ firstSeq: 3, records: 1 });
+  batch!.release();
+  end();
+});

@@ -32,7 +32,7 @@ test('sketches are made of what is there, and go with it', () => {
 
 test('a pass looks only at what is new, and small batches are left until they are merged', () => {
   using bench = new SearchBench();
-  const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 0 }, systemClock);
+  const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 0, indexBytesMax: 1e9 }, systemClock);
   const pass = (): void => {
     while (indexer.step(1_000));
   };
@@ -46,6 +46,39 @@ test('a pass looks only at what is new, and small batches are left until they ar
   expect(sketched(bench)).toEqual([1, 2, 5]);
 });
 
+test('at its limit the index has the newest batches, and a search finds what is in the others all the same', () => {
+  using bench = new SearchBench();
+  const pass = (indexBytesMax: number): void => {
+    const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 0, indexBytesMax }, systemClock);
+    while (indexer.step(1_000));
+  };
+  for (let i = 1; i <= 6; i++) bench.append([{ fields: { message: `a${i} ${'x'.repeat(70_000)}` } }]);
+  pass(1e6);
+  expect(sketched(bench)).toEqual([1, 2, 3, 4, 5, 6]);
+  pass(30_000);
+  expect(sketched(bench)).toEqual([4, 5, 6]);
+  bench.append([{ fields: { message: `a7 ${'x'.repeat(70_000)}` } }]);
+  pass(30_000);
+  expect(sketched(bench)).toEqual([5, 6, 7]);
+  expect(bench.places({ query: 'a2' })).toEqual([2]);
+  pass(1e6);
+  expect(sketched(bench)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+});
+
+test('the index stays below its limit, however much of the room of each sketch is used', () => {
+  using bench = new SearchBench();
+  // Every three letters are others, so that each sketch is as large as they come.
+  const dense = (seed: number): string =>
+    Array.from({ length: 40_000 }, (_, i) => ((i + 1) * 2_654_435_761 * (seed + 1)).toString(36)).join(' ');
+  for (let i = 0; i < 30; i++) bench.append([{ fields: { message: dense(i) } }]);
+  const indexBytesMax = 200_000;
+  const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 0, indexBytesMax }, systemClock);
+  while (indexer.step(1_000));
+
+  expect(sketched(bench)).toHaveLength(Math.floor(indexBytesMax / 8_448));
+  expect(statSync(join(bench.directory, SKETCH_FILE)).size).toBeLessThanOrEqual(indexBytesMax + 65_536);
+});
+
 test('a damaged index costs time, never a record, and is made anew', () => {
   using bench = new SearchBench();
   for (let i = 0; i < 200; i++) bench.append([{ fields: { message: `a${i} ${'x'.repeat(2_000)}` } }]);
@@ -57,7 +90,10 @@ test('a damaged index costs time, never a record, and is made anew', () => {
   closeSync(handle);
 
   expect(bench.places({ query: 'a17' })).toEqual([18, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180]);
-  const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 0, batchBytesMin: 1 }, systemClock);
+  const indexer = new Indexer(
+    { directory: bench.directory, freeBytesMin: 0, indexBytesMax: 1e9, batchBytesMin: 1 },
+    systemClock,
+  );
   expect(() => {
     while (indexer.step(1_000));
   }).toThrow();
@@ -79,7 +115,7 @@ test('an index of another format is begun anew', () => {
 test('where the journal needs the disk for itself, no index is made', () => {
   using bench = new SearchBench();
   bench.append([{ fields: { message: 'x'.repeat(70_000) } }]);
-  const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 1e15 }, systemClock);
+  const indexer = new Indexer({ directory: bench.directory, freeBytesMin: 1e15, indexBytesMax: 1e9 }, systemClock);
   expect(indexer.step(1_000)).toBe(false);
   expect(sketched(bench)).toEqual([]);
   expect(bench.places({ query: 'x*' })).toEqual([1]);

@@ -109,6 +109,18 @@ test('pages of any size, in either order, put together are the whole', () => {
     }
 });
 
+test('only what stands at a place or behind it is looked at, wherever in a batch that is', () => {
+  using bench = new SearchBench();
+  for (let i = 0; i < 4; i++) bench.append(messages('a', 'b', 'a', 'a', 'b'));
+  const all = bench.places({ query: 'message:a' });
+
+  for (const order of ['newest', 'oldest'] as const)
+    for (let fromSeq = 1; fromSeq <= 21; fromSeq++)
+      expect(bench.places({ query: 'message:a', order, fromSeq }).toSorted((a, b) => a - b)).toEqual(
+        all.filter((seq) => seq >= fromSeq),
+      );
+});
+
 test('a search that is under way while batches are merged gives each record once', () => {
   for (const order of ['newest', 'oldest'] as const) {
     using bench = new SearchBench();

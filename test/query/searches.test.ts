@@ -14,7 +14,13 @@ beforeAll(() => {
   bench = new SearchBench();
   for (let i = 0; i < 40; i++)
     bench.append(Array.from({ length: 50 }, (_, n) => ({ fields: { message: `a${i} b${n}` }, dataset: `d${i % 2}` })));
-  searches = new Searches({ clock: systemClock, directory: bench.directory, freeBytesMin: 0, nextSeq: () => 2_001 });
+  searches = new Searches({
+    clock: systemClock,
+    directory: bench.directory,
+    freeBytesMin: 0,
+    indexBytesMax: 1e9,
+    nextSeq: () => 2_001,
+  });
 });
 
 afterAll(async () => {
@@ -91,6 +97,21 @@ test('what waits for its turn can be given up', async () => {
   await expect(waiting).rejects.toThrow();
   for (const search of running) await search.return();
   expect((await all(searches.search(request('b7'), LIMIT))).at(-1)).toMatchObject({ ending: 'complete' });
+});
+
+test('counts of two parts of the journal add up to that of the whole', async () => {
+  const count = async (part: { fromSeq?: number; cursor?: number }): Promise<number> => {
+    let counted = 0;
+    for await (const step of searches.count({ query: 'b7', buckets: 1, facets: [], ...part }, LIMIT))
+      ({ counted } = step);
+    return counted;
+  };
+  const whole = await count({});
+
+  const parts = await Promise.all(
+    [2, 37, 100, 399].map(async (seq) => (await count({ cursor: seq })) + (await count({ fromSeq: seq }))),
+  );
+  expect(parts).toEqual(parts.map(() => whole));
 });
 
 test('a count tells columns and the most frequent values', async () => {

@@ -291,3 +291,23 @@ test('a purge that fails says why, certifies what it took, and makes room for th
   expect((await harness.service.history())[0]).toMatchObject({ state: 'done' });
   expect(harness.bench.verify().misfits).toEqual([]);
 });
+
+test('what a dry run counted can be purged by hand, while the rules are the same', async () => {
+  await using harness = await filled({ rules: [pulls] });
+  const { service } = harness;
+  const { id: counted } = await service.start({ cause: 'manual', who: 'alice', dryRun: true });
+  await service.idle();
+  const confirm = (await service.run(counted)).confirmation!.word;
+  const ask = () => service.startConfirmed({ cause: 'manual', who: 'alice', confirm });
+
+  await service.configure(harness.options({ rules: [{ ...pulls, keep_hours: 25 }] }));
+  await expect(ask()).rejects.toThrow(`the rules are not those of dry run ${counted} any more`);
+  await service.configure(harness.options({ rules: [pulls] }));
+  const { id } = await ask();
+  await service.idle();
+
+  expect((await service.run(id)).tally.records).toBe(4);
+  expect(await service.log(id)).toContain(`confirmed after dry run ${counted}, which found 4 records at `);
+  expect(await service.log(id)).toContain('what this purge takes cannot be recovered');
+  await expect(ask()).rejects.toMatchObject({ code: 'PURGE_UNCONFIRMED' });
+});

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { detailOf } from '../../relay/runs/verdict.ts';
-import { Assembly } from '../support/assembly.ts';
+import { heldMsMax } from '../../relay/runs/assembler.ts';
+import { pageNameOf } from '../../relay/record/runner-file.ts';
+import { Assembly, PATIENCE } from '../support/assembly.ts';
 import {
   JOB,
   pagePath,
@@ -64,6 +66,38 @@ test('chunks in any order, repeated, with kills between them, make one job page'
         lines: STEPS.length,
         attributed: STEPS.length,
       });
+    }),
+    { numRuns: 100 },
+  );
+});
+
+// Goal: however long a job takes, the journal need not keep its lines for longer than `heldMsMax`. Method: lines of a job that goes on are
+// left out and come in any order; after that time no line of the job page is held, and of other pages only such as were copied there.
+test('after a time only copies are held, whatever is missing', () => {
+  fc.assert(
+    fc.property(fc.infiniteStream(fc.nat(1_000_000)), fc.boolean(), (stream, mapped) => {
+      const chance = (below: number): number => stream.next().value! % below;
+      const begun = worker.filter(({ log }) => !/completed|Finalize/.test(log));
+      const sent = allPages
+        .filter(() => chance(6) > 0)
+        .map((line) => ({ line, at: chance(1_000) }))
+        .sort((a, b) => a.at - b.at);
+      const assembly = new Assembly();
+      if (mapped) assembly.send(begun);
+      for (const { line } of sent) {
+        assembly.send([line]);
+        assembly.nowMs += chance(4_000);
+      }
+      const untilMs = assembly.nowMs + heldMsMax(PATIENCE);
+      // A page of a job that nobody knows has its place once nothing came for it.
+      while (assembly.nowMs < untilMs) assembly.wait(Math.min(10_000, untilMs - assembly.nowMs), 10_000);
+
+      const jobPages = new Set([...assembly.assembler.jobs].map(({ jobRecord }) => jobRecord));
+      for (const { file } of assembly.held) expect(jobPages).not.toContain(pageNameOf(file)!.record);
+      const out = new Set(assembly.out.map(({ offset, path }) => `${path} ${offset}`));
+      // An empty line that comes this late is taken for the second half of the CRLF that its place was taken for.
+      const due = sent.filter(({ line }) => mapped && line.file === JOB_PAGE && line.log !== '');
+      for (const { line } of due) expect(out).toContain(`${JOB_PAGE} ${line.offset}`);
     }),
     { numRuns: 100 },
   );

@@ -101,6 +101,34 @@ test('what is missing is waited for, then passed over, and put in its place when
   expect(page.add(line(2, 'b'))).toBe(false);
 });
 
+test('what comes late has its place also where the line before it was taken to end by two bytes, and had one', () => {
+  const page = newPage();
+  // "one", an empty line that never comes, "two", "three", "four".
+  for (const [offset, text] of [
+    [0, 'one'],
+    [5, 'two'],
+    [15, 'four'],
+  ] as const)
+    page.add(line(offset, text));
+  page.take({ ...patient, nowMs: 10_000 });
+
+  expect(page.add(line(9, 'three'))).toBe(true);
+  expect(page.take({ ...patient, nowMs: 10_000 }).map(({ bytes }) => bytes.toString())).toEqual(['three']);
+  expect(page.holes).toEqual([]);
+});
+
+test('a line is not lost where the one before it was supposed to end by two bytes, and had one', () => {
+  const page = newPage();
+  page.add(line(0, 'one'));
+  page.add(line(5, 'two'));
+  expect(textOf(page.take({ ...patient, nowMs: 10_000 }))).toBe('one\r\ntwo\r\n');
+
+  expect(page.add(line(9, 'three'))).toBe(true);
+  expect(page.take({ ...patient, nowMs: 10_000 }).map(({ bytes }) => bytes.toString())).toEqual(['three']);
+  expect(page.holes).toEqual([]);
+  expect(page.add(line(9, 'three'))).toBe(false);
+});
+
 test('part of what was missing leaves the rest missing', () => {
   const page = newPage();
   page.add(line(10, 'x'));

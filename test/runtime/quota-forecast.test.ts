@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { JournalStats } from '../../relay/journal/journal.ts';
 import { QuotaForecast } from '../../relay/runtime/quota-forecast.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
@@ -8,22 +7,9 @@ const MIB = 1_048_576;
 function open(limits: { bytesMax: number; freeBytesMin: number }) {
   const clock = new FakeClock();
   const now = { fileBytes: 100 * MIB, freeBytes: 10_000 * MIB };
-  const stats: JournalStats = {
-    firstSeq: 1,
-    nextSeq: 1,
-    batches: 0,
-    records: 0,
-    recordBytes: 0,
-    damagedRecords: 0,
-    reclaimedRecords: 0,
-    purgedRecords: 0,
-    oldestReceivedMs: undefined,
-    chainHead: '',
-    ...now,
-  };
   const forecast = new QuotaForecast({
     clock,
-    stats: async () => ({ ...stats, ...now }),
+    room: async () => now,
     limits: () => ({ ...limits, whenFull: 'block' }),
   });
   return { clock, now, forecast };

@@ -83,6 +83,26 @@ test('a job’s pages go out once, byte for byte, with run, job and step', async
   ]);
 });
 
+test('what waits for an endpoint is counted without the lines that it never gets', async () => {
+  await using running = await RelayHarness.start({
+    ...config,
+    endpoints: { siem: { type: 'memory' }, raw: { type: 'memory', match: { 'event.dataset': 'github.runner.page' } } },
+  });
+  for (const name of ['siem', 'raw']) running.memory.at(name).behaviour = 'fail';
+  const pages = pagesOf();
+  await send(running, tailed(WORKER_PATH, `${workerLog().join('\n')}\n`));
+  for (const [path, content] of pages) await send(running, tailed(path, content));
+  const jobPage = tailed(pagePath(JOB.record), pages.get(pagePath(JOB.record))!);
+  const waiting = async (name: string): Promise<number> =>
+    (await running.relay.status()).endpoints.find((endpoint) => endpoint.name === name)?.backlogRecords ?? 0;
+
+  // Its lines, the summary, and nothing that they were made of.
+  await expect.poll(() => waiting('siem'), { timeout: 10_000 }).toBe(jobPage.length + 1);
+  expect(await waiting('raw')).toBe((await running.relay.journal.stats()).records);
+  const { body } = await running.metrics.text();
+  expect(body).toContain(`spillway_endpoint_backlog_records{endpoint="siem"} ${jobPage.length + 1}\n`);
+});
+
 test('where jobs are not put together, lines of pages go out as they come', async () => {
   await using running = await RelayHarness.start({ ...config, runs: { enabled: false } });
   const [first] = tailed(pagePath(JOB.record), pagesOf().get(pagePath(JOB.record))!);

@@ -4,6 +4,7 @@ import { Assembler, type AssemblerOptions } from '../../relay/runs/assembler.ts'
 import type { Job } from '../../relay/runs/job.ts';
 import { changeOf } from '../../relay/runs/job-change.ts';
 import type { JobLine, RunnerInfo } from '../../relay/runs/job-types.ts';
+import type { Pin } from '../../relay/runs/page-order.ts';
 import type { RawLine } from '../../relay/runs/raw-line.ts';
 import type { TailedLine } from './runner-log.ts';
 
@@ -41,6 +42,7 @@ export class Assembly {
   readonly finished: Job[] = [];
   readonly told: string[] = [];
   readonly #options: AssemblerOptions;
+  readonly #pins: { readonly pin: Pin; readonly line: TailedLine }[] = [];
   #jobs = new Map<string, JobCheckpoint>();
   #files = new Map<string, WorkerLogChange>();
 
@@ -67,7 +69,9 @@ export class Assembly {
   add(file: string, offset: number | undefined, log: string, given: Partial<RunnerInfo> = {}): void {
     const bytes = Buffer.from(log);
     const times = { receivedMs: this.nowMs, sinceMs: this.nowMs };
-    const line = { seq: ++this.seq, offset, bytes, length: bytes.length, unended: false, pin: undefined, ...times };
+    const pin = { held: 0 };
+    this.#pins.push({ pin, line: { file, offset: offset ?? -1, log } });
+    const line = { seq: ++this.seq, offset, bytes, length: bytes.length, unended: false, pin, ...times };
     const runner = { source: 'pod', host: undefined, name: undefined, pod: undefined, fields: undefined, ...given };
     const name = pageNameOf(file);
     const raw: RawLine =
@@ -123,6 +127,11 @@ export class Assembly {
     ) as RunCheckpoints;
     this.assembler = this.#start();
     this.assembler.restore(checkpoints, this.nowMs);
+  }
+
+  /** The lines that the journal must keep. */
+  get held(): TailedLine[] {
+    return this.#pins.filter(({ pin }) => pin.held > 0).map(({ line }) => line);
   }
 
   get verdicts(): string[] {

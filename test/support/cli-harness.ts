@@ -22,7 +22,7 @@ export class CliHarness {
       onReload: () => () => {},
       clock: systemClock,
       random: systemRandom,
-      registry: fakeRegistry,
+      components: async () => fakeRegistry,
       version: '1.2.3',
     };
   }
@@ -39,6 +39,15 @@ export class CliHarness {
     this.#printed.stdout = '';
     this.#printed.stderr = '';
     return runCommand(commands, words, this.context);
+  }
+
+  /** From now on errors go to a terminal, and each look at the clock finds it more than a second later: as for work that takes long. */
+  beSlow(): void {
+    let elapsedMs = 0;
+    Object.assign(this.context, {
+      stderr: { ...this.context.stderr, isTerminal: true },
+      clock: { ...systemClock, monotonicMs: () => (elapsedMs += 1_100) },
+    });
   }
 
   /** As Ctrl-C does. */

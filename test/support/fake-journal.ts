@@ -3,6 +3,7 @@ import type {
   Cursor,
   DeadLetter,
   Journal,
+  JournalRoom,
   JournalStats,
   Progress,
   RefusedRecord,
@@ -27,6 +28,7 @@ interface StoredBatch {
 
 interface Appending {
   readonly batch: BuiltBatch;
+  readonly urgent: boolean;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -52,6 +54,8 @@ export class FakeJournal implements Journal {
   readonly #batches: StoredBatch[] = [];
   readonly #books = new Map<string, Books>();
   readonly #listeners = new Set<(endSeq: number) => void>();
+  readonly #purged = new Set<number>();
+  readonly #purgeListeners = new Set<(seqs: readonly number[]) => void>();
   readonly #nowMs: () => number;
   #letterId = 0;
 
@@ -97,9 +101,9 @@ export class FakeJournal implements Journal {
   /** True: `append` answers when `commit` or `refuse` is called only. */
   byHand = false;
 
-  append(batch: BuiltBatch): Promise<void> {
+  append(batch: BuiltBatch, urgent = false): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.appending.push({ batch, resolve, reject });
+    this.appending.push({ batch, urgent, resolve, reject });
     if (!this.byHand) this.commit();
     return promise;
   }
@@ -145,10 +149,15 @@ export class FakeJournal implements Journal {
     }
     this.held++;
     let released = false;
-    const lines = Buffer.from(found.texts.map((text) => lineOf(text, found.dataset)).join(''));
+    const isAbsent = found.texts.map((_, i) => this.#purged.has(found.firstSeq + i));
+    const lines = Buffer.from(
+      found.texts.map((text, i) => (isAbsent[i] === true ? '\n' : lineOf(text, found.dataset))).join(''),
+    );
+    const absent = isAbsent.filter(Boolean).length;
     return {
       firstSeq: found.firstSeq,
       records: found.texts.length,
+      ...(absent === 0 ? {} : { absent }),
       lines,
       datasets: { [found.dataset]: found.texts.length },
       receivedFirstMs: found.receivedMs,
@@ -168,6 +177,17 @@ export class FakeJournal implements Journal {
     return () => this.#listeners.delete(listener);
   }
 
+  onPurge(listener: (seqs: readonly number[]) => void): () => void {
+    this.#purgeListeners.add(listener);
+    return () => this.#purgeListeners.delete(listener);
+  }
+
+  /** Empties the places of some records, and tells of it. */
+  purge(seqs: readonly number[]): void {
+    for (const seq of seqs) this.#purged.add(seq);
+    for (const listener of this.#purgeListeners) listener(seqs);
+  }
+
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
     const seq = startAt === 'first' ? (this.#batches[0]?.firstSeq ?? this.nextSeq) : this.nextSeq;
     if (!this.#books.has(endpoint))
@@ -177,11 +197,11 @@ export class FakeJournal implements Journal {
 
   advance(endpoint: string, progress: Progress): void {
     const books = this.books(endpoint);
-    const { fromSeq, toSeq, delivered, filtered, refused } = progress;
-    if (toSeq - fromSeq !== delivered + filtered + refused.length || fromSeq < books.seq)
+    const { fromSeq, toSeq, delivered, filtered, refused, purged = 0 } = progress;
+    if (toSeq - fromSeq !== delivered + filtered + refused.length + purged || fromSeq < books.seq)
       throw new Error(`progress ${JSON.stringify(progress)} does not fit ${JSON.stringify(books)}`);
     this.advances.push(progress);
-    books.gone += fromSeq - books.seq;
+    books.gone += fromSeq - books.seq + purged;
     books.seq = toSeq;
     books.delivered += delivered;
     books.filtered += filtered;
@@ -251,6 +271,10 @@ export class FakeJournal implements Journal {
 
   async runCheckpoints(): Promise<RunCheckpoints> {
     return { jobs: [], workerLogs: [] };
+  }
+
+  room(): Promise<JournalRoom> {
+    return Promise.reject(new Error('no test asks for it'));
   }
 
   stats(): Promise<JournalStats> {

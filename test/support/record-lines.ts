@@ -8,6 +8,7 @@ import { systemRandom } from '../../relay/io/random.ts';
 import { BatchBuilder } from '../../relay/record/batch-builder.ts';
 import { eventIdPrefix } from '../../relay/record/event-id.ts';
 import { sourceOf } from '../../relay/record/line-writer.ts';
+import type { Recorder } from '../../relay/record/recorder.ts';
 import { SlabPool } from '../../relay/record/slab.ts';
 import { silentLog } from '../../relay/telemetry/logger.ts';
 import type { ParsedRecord } from './input-harness.ts';
@@ -22,6 +23,48 @@ export interface RecordLineOptions {
 
 export const NOW_MS = Date.parse('2026-11-22T05:20:10.123Z');
 
+/** What an input is given, over a recorder, where nothing is asked of it but to write. */
+export function contextOver(recorder: Recorder): InputContext {
+  return {
+    name: 'edge',
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    counters: {
+      records: 0,
+      bytes: 0,
+      connections: 0,
+      connectionsTotal: 0,
+      repeats: 0,
+      harbor: { records: 0, lastMs: 0, silent: false },
+      dropped: () => {},
+      flagged: () => {},
+      refused: () => {},
+    },
+    recorder,
+    dataset: (name: string) => ({ name, stored: true }),
+    accept: () => Promise.reject(new Error('syslog has no acknowledgement')),
+    congested: false,
+    relieved: () => Promise.resolve(),
+    flush: () => {},
+  };
+}
+
+/** What the input `syslog` makes records with. */
+export function syslogRecords(
+  context: InputContext,
+  { keepOriginal = false, zone = 'UTC', harbor = {} }: RecordLineOptions = {},
+): SyslogRecords {
+  return new SyslogRecords({
+    context,
+    dataset: context.dataset('syslog'),
+    keepOriginal,
+    zone: zoneOffset(zone)!,
+    harbor: { detect: 'by_program', silence_warning_ms: 0, skew_ms: 300_000, ...harbor },
+    heardHarbor: () => {},
+  });
+}
+
 /** Makes records of syslog lines as the input `syslog` does, without a socket. */
 export class LineRecorder {
   readonly #builder: BatchBuilder;
@@ -29,7 +72,7 @@ export class LineRecorder {
   readonly context: InputContext;
   #json = '';
 
-  constructor({ keepOriginal = false, zone = 'UTC', nowMs = NOW_MS, harbor = {} }: RecordLineOptions = {}) {
+  constructor({ nowMs = NOW_MS, ...options }: RecordLineOptions = {}) {
     this.#builder = new BatchBuilder({
       pool: new SlabPool({ slabBytes: 1 << 13, idleMax: 1 }),
       idPrefix: eventIdPrefix('testnd', 1),
@@ -41,39 +84,8 @@ export class LineRecorder {
         batch.slab.release();
       },
     });
-    const context: InputContext = {
-      name: 'edge',
-      clock: systemClock,
-      random: systemRandom,
-      log: silentLog,
-      counters: {
-        records: 0,
-        bytes: 0,
-        connections: 0,
-        connectionsTotal: 0,
-        repeats: 0,
-        harbor: { records: 0, lastMs: 0, silent: false },
-        dropped: () => {},
-        flagged: () => {},
-        refused: () => {},
-      },
-      recorder: this.#builder,
-      dataset: (name: string) => ({ name, stored: true }),
-      accept: () => Promise.reject(new Error('syslog has no acknowledgement')),
-      congested: false,
-      relieved: () => Promise.resolve(),
-      flush: () => {},
-    };
-    this.context = context;
-    const dataset = context.dataset('syslog');
-    this.records = new SyslogRecords({
-      context,
-      dataset,
-      keepOriginal,
-      zone: zoneOffset(zone)!,
-      harbor: { detect: 'by_program', silence_warning_ms: 0, skew_ms: 300_000, ...harbor },
-      heardHarbor: () => {},
-    });
+    this.context = contextOver(this.#builder);
+    this.records = syslogRecords(this.context, options);
   }
 
   /** The record of one line. Throws where it is not one line of JSON. */

@@ -92,7 +92,10 @@ export class SearchBench implements Disposable {
 
   /** Brings the index of searches up to date, small batches too. */
   index(): void {
-    const indexer = new Indexer({ directory: this.directory, freeBytesMin: 0, batchBytesMin: 1 }, systemClock);
+    const indexer = new Indexer(
+      { directory: this.directory, freeBytesMin: 0, indexBytesMax: 1e9, batchBytesMin: 1 },
+      systemClock,
+    );
     while (indexer.step(1_000));
   }
 

@@ -19,6 +19,11 @@ export const runShape = z.object({
   ended: z.string().nullable(),
   progress: z.number().describe('From 0 to 1.'),
   error: z.string().nullable(),
+  confirm: z
+    .string()
+    .nullable()
+    .describe('Of a dry run: what a purge by the same rules is begun with, until `confirm_until`.'),
+  confirm_until: z.string().nullable(),
   looked_records: z.number(),
   records: z.number().describe('That went; in a dry run, that would have gone.'),
   line_bytes: z.number().describe('Their text, uncompressed.'),
@@ -49,6 +54,8 @@ export function runView(run: PurgeStatus): RunView {
     ended: iso(run.endedMs),
     progress: run.progress,
     error: run.error ?? null,
+    confirm: run.confirmation?.word ?? null,
+    confirm_until: iso(run.confirmation?.untilMs),
     looked_records: tally.looked,
     records: tally.records,
     line_bytes: tally.lineBytes,

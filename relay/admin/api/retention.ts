@@ -11,6 +11,14 @@ const purgeBody = z.strictObject({
   rule: z.string().max(63).optional().describe('Only this rule of the config.'),
   ignore_windows: z.boolean().default(false).describe('Works also while no purge window is open.'),
 });
+const confirmedBody = purgeBody.extend({
+  confirm: z
+    .string()
+    .max(40)
+    .optional()
+    .describe('What the dry run of the same rules has under `confirm`, once it is done. Without it, or too late: 409.'),
+});
+const WARNING = 'What this purge takes cannot be recovered.';
 const numbered = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 const rule = z.object({ name: z.string(), keep_hours: z.number() }).catchall(z.unknown());
 
@@ -41,34 +49,7 @@ export function retentionRoutes(app: FastifyInstance, { relay }: AdminContext): 
       };
     },
   );
-  for (const { path, dryRun, role, action, summary } of [
-    {
-      path: '/api/v1/retention/purge',
-      dryRun: false,
-      role: 'admin',
-      action: 'start-purge',
-      summary: 'Begins a purge. What it takes cannot be recovered.',
-    },
-    {
-      path: '/api/v1/retention/dry-run',
-      dryRun: true,
-      role: 'operator',
-      action: 'start-dry-run',
-      summary: 'Counts what a purge would take, and takes nothing.',
-    },
-  ] as const) {
-    route(
-      app,
-      { method: 'POST', path, family, summary, role, action, body: purgeBody, answer: runShape },
-      async ({ body, caller, reply }) => {
-        const { rule: name, ignore_windows: ignoreWindows } = body;
-        const asked = { cause: 'manual', who: caller.name, rule: name, ignoreWindows, dryRun };
-        const { id } = await relay.retention.start(asked);
-        reply.status(202);
-        return runView(await relay.retention.run(id));
-      },
-    );
-  }
+  startRoutes(app, { relay });
   route(
     app,
     {
@@ -103,6 +84,50 @@ export function retentionRoutes(app: FastifyInstance, { relay }: AdminContext): 
     },
   );
   runRoutes(app, { relay });
+}
+
+function startRoutes(app: FastifyInstance, { relay }: Pick<AdminContext, 'relay'>): void {
+  route(
+    app,
+    {
+      method: 'POST',
+      path: '/api/v1/retention/purge',
+      family,
+      summary:
+        'Begins a purge by hand. What it takes cannot be recovered, so it wants the `confirm` of a dry run by the same rules that is done.',
+      role: 'admin',
+      action: 'start-purge',
+      body: confirmedBody,
+      answer: runShape.extend({ warning: z.string() }),
+    },
+    async ({ body, caller, reply }) => {
+      const { rule: name, ignore_windows: ignoreWindows, confirm } = body;
+      const asked = { cause: 'manual', who: caller.name, rule: name, ignoreWindows, confirm };
+      const { id } = await relay.retention.startConfirmed(asked);
+      reply.status(202);
+      return { ...runView(await relay.retention.run(id)), warning: WARNING };
+    },
+  );
+  route(
+    app,
+    {
+      method: 'POST',
+      path: '/api/v1/retention/dry-run',
+      family,
+      summary: 'Counts what a purge would take, and takes nothing. Once it is done, its `confirm` begins that purge.',
+      role: 'operator',
+      action: 'start-dry-run',
+      body: purgeBody,
+      answer: runShape,
+    },
+    async ({ body, caller, reply }) => {
+      const { rule: name, ignore_windows: ignoreWindows } = body;
+      const asked = { cause: 'manual', who: caller.name, rule: name, ignoreWindows, dryRun: true };
+      const { id } = await relay.retention.start(asked);
+      reply.status(202);
+      return runView(await relay.retention.run(id));
+    },
+  );
 }
 
 function runRoutes(app: FastifyInstance, { relay }: Pick<AdminContext, 'relay'>): void {

@@ -54,6 +54,14 @@ const jobShape = {
   last_seq: z.int().optional(),
   gaps: z.array(gap),
   notes: z.array(z.string()),
+  gone: z
+    .object({
+      since: z.string().describe('When that was found.'),
+      reason: z.enum(['purge', 'quota', 'transient', 'damaged', 'empty']),
+      purge: z.int().optional().describe('The number of the purge that took the last of them.'),
+    })
+    .optional()
+    .describe('Where none of its lines is in the journal any more.'),
 };
 
 const step = z.object({

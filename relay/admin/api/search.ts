@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { RelayError } from '../../errors.ts';
 import { csvRow, DEFAULT_COLUMNS, fieldTexts } from '../../query/csv.ts';
-import { QUERY_LENGTH_MAX } from '../../query/parse.ts';
+import { QueryMistake } from '../../query/mistake.ts';
+import { parseQuery, QUERY_LENGTH_MAX } from '../../query/parse.ts';
 import { parseRecord } from '../../query/record-text.ts';
 import type { CountStep, SearchScope, SearchStep, TimeRange } from '../../query/request.ts';
 import { parseTime, TIME_FORMS } from '../../query/time-text.ts';
@@ -74,9 +75,11 @@ const ending = z
   .enum(['complete', 'records', 'time', 'cancelled'])
   .describe('Why it ended: nothing is left; the limit of records, or of time, was reached; it was cancelled.');
 
-/** Looking into the journal: a page, a count over time, a file. */
-export function searchRoutes(app: FastifyInstance, { relay, clock }: AdminContext): void {
+/** Looking into the journal: a page, a count over time, a file; and whether a query can be understood. */
+export function searchRoutes(app: FastifyInstance, context: AdminContext): void {
+  const { relay, clock } = context;
   const family = 'search';
+  checkRoute(app, context);
   const scopeOf = (query: ScopeQuery): SearchScope => ({ query: query.q, range: rangeOf(query, clock.nowMs()) });
   route(
     app,
@@ -191,8 +194,45 @@ export function searchRoutes(app: FastifyInstance, { relay, clock }: AdminContex
   );
 }
 
+/** For whoever lets a person type a query: what is wrong with it is an answer like another, not a request that failed. */
+function checkRoute(app: FastifyInstance, { clock }: AdminContext): void {
+  route(
+    app,
+    {
+      method: 'GET',
+      path: '/api/v1/search/check',
+      family: 'search',
+      summary: 'Says whether a query can be understood, and what is wrong with it where it cannot.',
+      role: 'viewer',
+      query: z.object({ q: z.string().default(''), since: z.string().optional(), until: z.string().optional() }),
+      answer: z.object({
+        problem: z
+          .object({
+            message: z.string(),
+            at: z
+              .int()
+              .nullable()
+              .describe('The character of the query that it is at, counted from 0; null for a time.'),
+          })
+          .nullable()
+          .describe('Null where nothing is wrong.'),
+      }),
+    },
+    ({ query: { q, since, until } }) => {
+      try {
+        parseQuery(q, clock.nowMs());
+        rangeOf({ since, until, time: 'event' }, clock.nowMs());
+        return { problem: null };
+      } catch (error) {
+        if (!(error instanceof RelayError)) throw error;
+        return { problem: { message: error.message, at: error instanceof QueryMistake ? error.at : null } };
+      }
+    },
+  );
+}
+
 /** Throws `QUERY_INVALID` for a time that is none. */
-function rangeOf({ since, until, time }: ScopeQuery, nowMs: number): TimeRange | undefined {
+function rangeOf({ since, until, time }: Omit<ScopeQuery, 'q'>, nowMs: number): TimeRange | undefined {
   if (since === undefined && until === undefined && time === 'event') return undefined;
   const at = (name: string, text: string | undefined, otherwise: number): number => {
     if (text === undefined || text === '') return otherwise;

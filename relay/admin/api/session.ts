@@ -7,7 +7,7 @@ import { route } from '../route.ts';
 import type { AdminContext } from '../server.ts';
 import { SESSION_COOKIE } from '../sessions.ts';
 import { SignInLimit } from '../sign-in-limit.ts';
-import { roles, type TokenEntry, type TokenFile } from '../tokens.ts';
+import { type Holder, roles, type TokenFile } from '../tokens.ts';
 
 const credentials = z.strictObject({
   name: z.string().max(100).default(''),
@@ -94,7 +94,7 @@ export function sessionRoutes(app: FastifyInstance, context: AdminContext): void
   );
 }
 
-function signedIn(tokens: TokenFile, { name, password }: z.output<typeof credentials>): TokenEntry | undefined {
+function signedIn(tokens: TokenFile, { name, password }: z.output<typeof credentials>): Holder | undefined {
   try {
     return tokens.signIn(name, password);
   } catch (error) {

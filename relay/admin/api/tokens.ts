@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { HttpError } from '../http-error.ts';
 import { route } from '../route.ts';
 import type { AdminContext } from '../server.ts';
-import { roles } from '../tokens.ts';
+import { OVERLAP_MS_MAX, roles, type TokenEntry } from '../tokens.ts';
 
 const kind = z.enum(['token', 'password']);
 const entry = z.object({
@@ -12,10 +12,13 @@ const entry = z.object({
   role: z.enum(roles),
   kind,
   created_at: z.iso.datetime(),
+  rotated_at: z.iso.datetime().nullable(),
+  former_until: z.iso.datetime().nullable().describe('Until then the secret before it was rotated is taken, too.'),
 });
+const DAY_S = 86_400;
 
 /** Who may come in. */
-export function tokenRoutes(app: FastifyInstance, { tokens }: AdminContext): void {
+export function tokenRoutes(app: FastifyInstance, { tokens, clock }: AdminContext): void {
   const family = 'tokens';
   route(
     app,
@@ -27,15 +30,7 @@ export function tokenRoutes(app: FastifyInstance, { tokens }: AdminContext): voi
       role: 'admin',
       answer: z.object({ tokens: z.array(entry) }),
     },
-    () => ({
-      tokens: tokens.list().map(({ id, name, role, kind: itsKind, created_at }) => ({
-        id,
-        name,
-        role,
-        kind: itsKind,
-        created_at,
-      })),
-    }),
+    () => ({ tokens: tokens.list().map((one) => shown(one, clock.nowMs())) }),
   );
   route(
     app,
@@ -58,6 +53,36 @@ export function tokenRoutes(app: FastifyInstance, { tokens }: AdminContext): voi
   route(
     app,
     {
+      method: 'POST',
+      path: '/api/v1/tokens/:name/rotate',
+      family,
+      summary: 'Gives a token or password a new secret, answered this once. The one before is taken for a while.',
+      role: 'admin',
+      action: 'rotate-token',
+      params: z.object({ name: z.string().max(100) }),
+      body: z
+        .strictObject({
+          overlap_s: z
+            .int()
+            .min(0)
+            .max(OVERLAP_MS_MAX / 1_000)
+            .default(DAY_S)
+            .describe('How long the secret before is still taken, in seconds; 0 ends it at once, and its sessions.'),
+        })
+        .default({ overlap_s: DAY_S }),
+      answer: z.object({ ...entry.shape, secret: z.string() }),
+    },
+    ({ params, body, request, reply }) => {
+      request.auditDetails = { overlap_s: body.overlap_s };
+      const made = tokens.rotate(params.name, body.overlap_s * 1_000);
+      if (made === undefined) throw new HttpError(404, 'there is no such token');
+      void reply.header('cache-control', 'no-store');
+      return { ...shown(made.entry, clock.nowMs()), secret: made.token };
+    },
+  );
+  route(
+    app,
+    {
       method: 'DELETE',
       path: '/api/v1/tokens/:name',
       family,
@@ -75,4 +100,10 @@ export function tokenRoutes(app: FastifyInstance, { tokens }: AdminContext): voi
       return { removed: true };
     },
   );
+}
+
+function shown({ id, name, role, kind: its, created_at, rotated_at, former }: TokenEntry, nowMs: number) {
+  const isTaken = former !== undefined && Date.parse(former.until) > nowMs;
+  const former_until = isTaken ? former.until : null;
+  return { id, name, role, kind: its, created_at, rotated_at: rotated_at ?? null, former_until };
 }

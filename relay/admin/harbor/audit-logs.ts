@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { isStored } from '../../config/config.ts';
+import { HARBOR_DATASET } from '../../config/harbor-settings.ts';
 import type { Searches } from '../../query/searches.ts';
 import type { SearchScope } from '../../query/request.ts';
 import { HttpError } from '../http-error.ts';
@@ -9,15 +11,20 @@ import { AuditRow, auditLog, auditLogExt } from './audit-row.ts';
 import { badRequest } from './errors.ts';
 import { harborRoute } from './harbor-route.ts';
 import { listQuery, setListHeaders, sortFields, type ListQuery, type SortField } from './listing.ts';
+import { Totals, type Total } from './totals.ts';
 
 const TIME_LIMIT_MS = 30_000;
 /** What is sorted by hand, or looked at once more, is no more than this. */
 const GATHERED_MAX = 10_000;
 /** Records come nearly in the order of their times; so far apart they may be. */
 const DISORDER_MAX = 1_000;
+/** Once a page is full, more is looked for in so many steps of the search, about 20 ms each. */
+const DISORDER_STEPS_MAX = 25;
 
 /** Harbor’s lists of its audit log, out of what the relay keeps of it. */
 export function auditLogRoutes(app: FastifyInstance, context: AdminContext): void {
+  // The routes are also made without a relay, to be described.
+  let totals: Totals | undefined;
   for (const { path, kind, summary } of [
     { path: '/auditlog-exts', kind: 'ext', summary: 'What Harbor 2.13 and later recorded, newest first.' },
     { path: '/audit-logs', kind: 'legacy', summary: 'What Harbor 2.12 and before recorded, newest first.' },
@@ -37,21 +44,36 @@ export function auditLogRoutes(app: FastifyInstance, context: AdminContext): voi
         answer: z.array(kind === 'ext' ? auditLogExt : auditLog),
       },
       async ({ params, query, request, reply }) => {
-        const { searches } = context.relay;
         const asked = auditQuery(kind, query.q, params.project_name);
-        const { rows, total } = await list(searches, kind, asked, query);
-        setListHeaders(request, reply, { total, ...query });
+        totals ??= totalsOf(context);
+        const { rows, total } = await list({ searches: context.relay.searches, totals }, kind, asked, query);
+        setListHeaders(request, reply, { total: total.records, ...query });
+        void reply.header('x-total-count-exact', String(total.isExact));
         return rows.map((row) => (kind === 'ext' ? row.ext() : row.legacy()));
       },
     );
 }
 
-interface Found {
-  readonly rows: readonly AuditRow[];
-  readonly total: number;
+function totalsOf({ relay, clock }: AdminContext): Totals {
+  return new Totals({
+    searches: relay.searches,
+    stats: () => relay.journal.stats(),
+    clock,
+    isKept: () => isStored(relay.config.store, HARBOR_DATASET),
+  });
 }
 
-async function list(searches: Searches, kind: AuditKind, asked: AuditQuery, query: ListQuery): Promise<Found> {
+interface Found {
+  readonly rows: readonly AuditRow[];
+  readonly total: Total;
+}
+
+interface World {
+  readonly searches: Searches;
+  readonly totals: Totals;
+}
+
+async function list({ searches, totals }: World, kind: AuditKind, asked: AuditQuery, query: ListQuery): Promise<Found> {
   if (asked.id !== undefined) return onePlace(searches, asked, asked.id);
   const sort = sortFields(query.sort, (name) => auditKey(kind, name));
   const [first = { field: 'op_time', descending: true }] = sort;
@@ -61,22 +83,29 @@ async function list(searches: Searches, kind: AuditKind, asked: AuditQuery, quer
   if (!byTime || asked.rest !== undefined || query.page_size === 0) {
     const rows = (await gather(searches, asked.scope, GATHERED_MAX)).filter((row) => asked.rest?.(row) !== false);
     const sorted = rows.toSorted(inOrder(sort.length === 0 ? [first] : sort));
-    return { rows: sorted.slice(start, start + size), total: rows.length };
+    return { rows: sorted.slice(start, start + size), total: exactly(rows.length) };
   }
-  const total = await count(searches, kind, asked);
-  if (start >= total) return { rows: [], total };
   if (start + size > GATHERED_MAX * 10)
     throw badRequest('this page is too far back; ask by op_time=[min~max] for an earlier time');
   const order = first.descending ? 'newest' : 'oldest';
-  const rows = await search(searches, { ...asked.scope, order, recordsMax: start + size + DISORDER_MAX });
-  return { rows: rows.found.toSorted(inOrder([first])).slice(start, start + size), total };
+  const wanted = { ...asked.scope, order, recordsMax: start + size + DISORDER_MAX } as const;
+  const { found, ending } = await search(searches, wanted, start + size);
+  const rows = found.toSorted(inOrder([first])).slice(start, start + size);
+  // What was looked through to its end need not be counted once more.
+  if (ending === 'complete') return { rows, total: exactly(found.length) };
+  const total = await count(totals, kind, asked);
+  return { rows, total: total.isExact ? total : { ...total, records: Math.max(total.records, found.length) } };
+}
+
+function exactly(records: number): Total {
+  return { records, isExact: true };
 }
 
 /** The one record at a place, if it is what else is asked for. */
 async function onePlace(searches: Searches, asked: AuditQuery, id: number): Promise<Found> {
   const { found } = await search(searches, { ...asked.scope, order: 'oldest', cursor: id - 1, recordsMax: 1 });
   const rows = found.filter((row) => row.id === id && asked.rest?.(row) !== false);
-  return { rows, total: rows.length };
+  return { rows, total: exactly(rows.length) };
 }
 
 /** All that are meant. Throws 400 where they are more than can be sorted. */
@@ -89,11 +118,14 @@ async function gather(searches: Searches, scope: SearchScope, max: number): Prom
   return found;
 }
 
+/** With `enough`, more than so many are looked for only for a moment. */
 async function search(
   searches: Searches,
   request: SearchScope & { order: 'newest' | 'oldest'; recordsMax: number; cursor?: number },
+  enough = Number.POSITIVE_INFINITY,
 ): Promise<{ readonly found: readonly AuditRow[]; readonly ending: string }> {
   const found: AuditRow[] = [];
+  let stepsLeft = DISORDER_STEPS_MAX;
   for await (const step of searches.search(request, { timeLimitMs: TIME_LIMIT_MS })) {
     for (const record of step.found) {
       const row = AuditRow.of(record);
@@ -101,25 +133,18 @@ async function search(
     }
     if (step.ending === 'time') throw tookTooLong();
     if (step.ending !== undefined) return { found, ending: step.ending };
+    if (found.length >= enough && stepsLeft-- <= 0) return { found, ending: 'records' };
   }
   return { found, ending: 'cancelled' };
 }
 
 /** Where nothing is filtered, what is known of the batches tells the number without reading them. */
-async function count(searches: Searches, kind: AuditKind, { scope, everything }: AuditQuery): Promise<number> {
-  if (!everything || kind === 'legacy') return counted(searches, scope);
-  const all = await counted(searches, { query: 'event.dataset:"harbor.audit"' });
+async function count(totals: Totals, kind: AuditKind, { scope, everything }: AuditQuery): Promise<Total> {
+  if (!everything || kind === 'legacy') return totals.of(scope);
+  const all = await totals.of({ query: 'event.dataset:"harbor.audit"' });
   const query = 'event.dataset:"harbor.audit" harbor.legacy:true';
-  return Math.max(0, all - (await counted(searches, { query, streams: ['harbor:legacy'] })));
-}
-
-async function counted(searches: Searches, scope: SearchScope): Promise<number> {
-  const steps = searches.count({ ...scope, buckets: 1, facets: [] }, { timeLimitMs: TIME_LIMIT_MS });
-  for await (const step of steps) {
-    if (step.ending === 'time') throw tookTooLong();
-    if (step.ending !== undefined) return step.counted;
-  }
-  return 0;
+  const legacy = await totals.of({ query, streams: ['harbor:legacy'] });
+  return { records: Math.max(0, all.records - legacy.records), isExact: all.isExact && legacy.isExact };
 }
 
 function tookTooLong(): HttpError {

@@ -16,6 +16,7 @@ import { execHistory, isHarborPurge, runView, scheduleView } from './purge-view.
 const SCHEDULE_NAME = 'harbor';
 const PATH = '/system/purgeaudit';
 const CAUSE = 'harbor_api';
+const WARNING = 'What this purge takes cannot be recovered.';
 
 const purgeParams = z.object({ purge_id: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER) });
 
@@ -126,6 +127,8 @@ function scheduleRoutes(app: FastifyInstance, context: AdminContext): void {
         const asked = readScheduleRequest(body);
         const id = await carryOut(context.relay, asked, caller);
         if (method === 'POST') void reply.header('location', `${HARBOR_PREFIX}${PATH}/${id}`);
+        // Harbor's clients know no second step, and pass over a header that they do not know.
+        if (id > 0 && !asked.parameters.dry_run) void reply.header('warning', `299 spillway "${WARNING}"`);
         return reply.status(status).send();
       },
     );

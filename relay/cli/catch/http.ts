@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { TlsOptions } from 'node:tls';
 import { brotliDecompressSync, gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { RelayError } from '../../errors.ts';
+import { createServer } from '../../io/http.ts';
 import { formatAddress, type ListenAddress } from '../../io/listen-url.ts';
 import type { Intake, Receiver } from './intake.ts';
 

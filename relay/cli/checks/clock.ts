@@ -1,5 +1,5 @@
-import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { request as httpRequest } from '../../io/http.ts';
 import type { Check, CheckSubject, Finding } from './check.ts';
 
 /** An answer's `Date` is in whole seconds, and it was on its way; less than this says nothing. */

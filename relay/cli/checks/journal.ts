@@ -15,7 +15,7 @@ export const journal: Check = {
 
 async function running(config: Config): Promise<Finding[]> {
   try {
-    if ((await askRelay(config, 'GET', '/api/v1/status')) === undefined) return [];
+    if ((await askRelay(config.data_dir, 'GET', '/api/v1/status')) === undefined) return [];
     const advice = 'a second one would not start; "kill -HUP" has it take over a changed config';
     return [{ outcome: 'ok', message: `data_dir: a relay is running on ${config.data_dir} (${advice})` }];
   } catch (error) {

@@ -3,6 +3,7 @@ import { RelayError, describeError } from '../../errors.ts';
 import type { StoredJob } from '../../journal/runs.ts';
 import type { JobLine } from '../../query/transcript/job-line.ts';
 import { pageOrder } from '../../query/transcript/job-lines.ts';
+import { goneText } from '../../query/transcript/views.ts';
 import type { CommandContext } from '../command.ts';
 import { printable } from '../terminal.ts';
 import { FoldedText } from './folded-text.ts';
@@ -14,12 +15,13 @@ export interface PrintOptions {
   readonly unfold: boolean;
 }
 
-/** Prints a job's lines. Returns what is wrong with what was printed; empty where all of it is there. */
+/** Prints a job's lines and tells how many of them it has printed. Returns what is wrong with what was printed; empty where all of it is there. */
 export async function printJob(
   archive: Archive,
   job: StoredJob,
   options: PrintOptions,
   { stdout, signal, environment }: Pick<CommandContext, 'stdout' | 'signal' | 'environment'>,
+  onLines: (lines: number) => void,
 ): Promise<string[]> {
   const problems: string[] = [];
   const source = {
@@ -33,10 +35,13 @@ export async function printJob(
     lines += some.filter(({ part }) => part === 1).length;
     const out = render.lines(some);
     if (out.length > 0 && !stdout.write(out)) await stdout.drained();
+    onLines(lines);
   }
   const rest = render.end();
   if (rest !== '') stdout.write(rest);
-  if (lines < job.lines) problems.push(`${job.lines - lines} of its lines are not in the journal any more`);
+  const gone = lines === 0 ? goneText(job) : undefined;
+  if (gone !== undefined) problems.push(gone);
+  else if (lines < job.lines) problems.push(`${job.lines - lines} of its lines are not in the journal any more`);
   if (job.verdict === 'gaps') problems.push('some of it never reached the relay; --list says what');
   if (job.verdict === 'cut') problems.push('the job ended without saying so; its last lines may be missing');
   return problems;

@@ -1,6 +1,6 @@
 import type { Archive } from '../../journal/archive.ts';
 import type { StoredJob } from '../../journal/runs.ts';
-import { jobWithStepsView, type RunOfJobs, runView, verdictOfAll } from '../../query/transcript/views.ts';
+import { goneText, jobWithStepsView, type RunOfJobs, runView, verdictOfAll } from '../../query/transcript/views.ts';
 import type { Terminal } from '../command.ts';
 import { age, bytes, count } from '../figures.ts';
 import { printable, table } from '../terminal.ts';
@@ -28,6 +28,8 @@ export function showJobs(jobs: readonly StoredJob[], archive: Archive, stdout: T
     stdout.write(`${titleOf(job)}\n`);
     for (const gap of job.detail.gaps)
       stdout.write(`  ! page ${gap.number}: bytes ${gap.from} to ${gap.to ?? 'its end'} never came\n`);
+    const gone = goneText(job);
+    if (gone !== undefined) stdout.write(`  ! ${gone}\n`);
     for (const note of job.detail.notes) stdout.write(`  ! ${printable(note)}\n`);
     const steps = archive.job(job)?.steps ?? [];
     const rows = steps.map((step) => [

@@ -38,6 +38,8 @@ const explanations: Readonly<Record<ErrorCode, string>> = {
   PURGE_UNKNOWN: 'There is no purge of this number in the history.',
   PURGE_REFUSED:
     'A purge would go beyond what is allowed: a keep time below the least one, an unknown rule, or a clock that jumped. The message says which.',
+  PURGE_UNCONFIRMED:
+    'A purge by hand did not come with the `confirm` of a fresh dry run of the same rules. The message says what is missing.',
   HOLD_UNKNOWN: 'There is no hold of this number, or it was lifted before.',
   ADMIN_UNREACHABLE: 'A command could not reach the running relay. Does it run, and is `admin.listen` the same?',
   RELOAD_INCOMPLETE:

@@ -1,5 +1,5 @@
-import { useSignal, type ReadonlySignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { signal, type ReadonlySignal } from '@preact/signals';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { ApiError } from './api.ts';
 
 export interface Polled<Value> {
@@ -16,16 +16,15 @@ export function usePoll<Value>(
   intervalMs: number,
   key = '',
 ): Polled<Value> {
-  const value = useSignal<Value | undefined>(undefined);
-  const failure = useSignal<ApiError | undefined>(undefined);
+  // Made anew with the key: nothing is ever drawn of the old one beside the new.
+  const value = useMemo(() => signal<Value | undefined>(undefined), [key]);
+  const failure = useMemo(() => signal<ApiError | undefined>(undefined), [key]);
   const latest = useRef(read);
   latest.current = read;
   const wake = useRef<() => void>(() => {});
 
   useEffect(() => {
     const abort = new AbortController();
-    value.value = undefined;
-    failure.value = undefined;
     void loop();
     return () => abort.abort();
 

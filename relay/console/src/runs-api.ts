@@ -82,7 +82,7 @@ export interface LogPage {
 
 const VERDICTS: Readonly<Record<Verdict, readonly [Tone, string]>> = {
   open: ['info', 'The job is not over, or not all of it has arrived yet.'],
-  complete: ['good', 'Every byte that the runner wrote is here.'],
+  complete: ['quiet', 'Every byte that the runner wrote is here.'],
   gaps: ['bad', 'Some of what the runner wrote never arrived.'],
   cut: ['warn', 'The runner ended in the middle; what it had written by then is here.'],
   unmapped: ['warn', 'The log is here; the Worker log that says whose it is never came.'],

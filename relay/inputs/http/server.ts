@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import { createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { InputContext } from '../../component/input.ts';
 import { RelayError } from '../../errors.ts';
+import { createServer as createHttpServer } from '../../io/http.ts';
 import { formatAddress, parseListenUrl } from '../../io/listen-url.ts';
 import { loadTlsServer } from '../../io/tls-files.ts';
 import type { HttpOptions } from './options.ts';

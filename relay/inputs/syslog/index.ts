@@ -21,7 +21,8 @@ export const syslog = defineInput({
     'A line without a year gets the one that makes it at most a month newer than its arrival. A date that does not exist is not guessed at: the ' +
       'record then has its time of arrival and the flag `time_invalid`.',
     'Lines of Harbor’s audit log become records of `harbor.audit`, with fields of their own, whatever `dataset` is: see docs/harbor.md.',
-    'For 200,000 datagrams a second and more, allow the kernel a larger buffer: `sysctl -w net.core.rmem_max=4194304`.',
+    'For more than 50,000 datagrams a second, allow the kernel a larger buffer (`sysctl -w net.core.rmem_max=4194304`), and set ' +
+      '`receive_threads: 1`.',
   ],
   options,
   create(given, context) {

@@ -20,9 +20,13 @@ import { HeaderTime } from './header-time.ts';
 import { CachedLocalTime, LOCAL_TIME_LENGTH } from './local-time-cache.ts';
 import type { ZoneOffset } from './local-time.ts';
 import type { HarborOptions } from './options.ts';
+import { writeUsualHeader } from './usual-line.ts';
 import { writeHostAndLog, writeOriginal } from './write-fields.ts';
 import { WHOLE, flagsOf, writeMarks, type FrameMarks } from './write-marks.ts';
 
+/** After so many lines in a row that are not usual, so many are not even tried. */
+const UNUSUAL_MAX = 16;
+const UNUSUAL_PASSED_OVER = 512;
 /** Peers whose fragments are kept; beyond it they are made anew. */
 const PEERS_MAX = 4_096;
 
@@ -63,10 +67,14 @@ export class SyslogRecords {
   readonly #anyProgram: boolean;
   readonly #header = new SyslogHeader();
   readonly #peers = new Map<string, json.Peer>();
+  #lastAddress = '';
+  #lastPeer: json.Peer | undefined;
   readonly #cache = new HeaderCache();
   /** By their seconds, so that senders whose clocks differ do not push out each other’s. */
   readonly #localTimes: CachedLocalTime[] = Array.from({ length: 64 }, () => new CachedLocalTime());
   #localTime = this.#localTimes[0]!;
+  /** Lines in a row that were not usual ones, and then those that were passed over. */
+  #unusual = 0;
   #epochMs = 0;
 
   constructor({ context, dataset, keepOriginal, zone, harbor, heardHarbor }: SyslogRecordsOptions) {
@@ -103,12 +111,16 @@ export class SyslogRecords {
 
   /** What is the same in all records of one sender. */
   peer(address: string): json.Peer {
+    // Most lines come from whom the line before came from.
+    if (address === this.#lastAddress && this.#lastPeer !== undefined) return this.#lastPeer;
     let peer = this.#peers.get(address);
     if (peer === undefined) {
       if (this.#peers.size >= PEERS_MAX) this.#peers.clear();
       peer = json.peerFragments(address, this.#context.name);
       this.#peers.set(address, peer);
     }
+    this.#lastAddress = address;
+    this.#lastPeer = peer;
     return peer;
   }
 
@@ -133,6 +145,8 @@ export class SyslogRecords {
         this.#writeKnown(source, start, end, peer, known);
         return true;
       }
+      if (plain && frame.otherFlags === 0 && this.#maybeUsual && this.#writeUsual(source, start, end, peer))
+        return true;
       parseSyslog(source, start, end, header);
       otherFlags = frame.otherFlags;
       if (this.#harbor?.mayBe(source.bytes, header) === true) {
@@ -295,6 +309,44 @@ export class SyslogRecords {
     if (known.hostEnd > known.hostStart) recorder.stream('host', known.key, known.hostStart, known.hostEnd);
     recorder.stream('source', peer.address, 0, peer.address.bytes.length);
     recorder.close(this.#epochMs);
+  }
+
+  /** Records a line that is as most are. Returns false for any other; then nothing was recorded. */
+  #writeUsual(source: Source, start: number, end: number, peer: json.Peer): boolean {
+    const header = this.#header;
+    const at = parsePriority(source.bytes, start, end, header);
+    if (at === start) return false;
+    const { recorder, counters } = this.#context;
+    const writer = recorder.open(this.#dataset, end - start);
+    writer.lossy = false;
+    const afterTime = writer.position + json.TIMESTAMP.bytes.length;
+    const usual = writeUsualHeader(writer, source, at, end, header);
+    // Harbor’s lines have fields of their own.
+    if (!usual || (this.#harbor !== undefined && isAuditProgram(source.bytes, header.appStart, header.appEnd))) {
+      this.#unusual++;
+      return false;
+    }
+    this.#unusual = 0;
+    if (this.#cache.wants(header.timeEnd + 1, header.messageStart)) {
+      const timeLength = header.timeEnd - header.timeStart;
+      this.#remember(source, header, copyOf(writer.bytes, afterTime + timeLength, writer.position));
+    }
+    writer.text(source, header.messageStart, end);
+    this.#count(end - start);
+    if (writer.lossy) writeMarks({ writer, header, peer, counters }, source, start, end, json.FLAG_INVALID_UTF8, WHOLE);
+    else writer.raw(peer.closed[RFC_5424]!);
+    recorder.stream('host', source, header.hostStart, header.hostEnd);
+    recorder.stream('source', peer.address, 0, peer.address.bytes.length);
+    recorder.close(header.epochMs);
+    return true;
+  }
+
+  /** Whether a line should be tried as a usual one: a sender whose lines are not has them tried now and then only. */
+  get #maybeUsual(): boolean {
+    if (this.#anyProgram) return false;
+    if (this.#unusual < UNUSUAL_MAX) return true;
+    if (++this.#unusual === UNUSUAL_MAX + UNUSUAL_PASSED_OVER) this.#unusual = 0;
+    return false;
   }
 
   #remember(source: Source, header: SyslogHeader, written: Source): void {

@@ -51,10 +51,10 @@ export function summaryHash(row: BatchSummaryRow): Buffer {
     .digest();
 }
 
-/** The lines of a row. Throws where anything about the row is not as it was written. */
-export function intactLines(row: BatchRow): Buffer {
+/** The lines of a row, unpacked by `decode`. Throws where anything about the row is not as it was written. */
+export function intactLines(row: BatchRow, decode: typeof decodePayload = decodePayload): Buffer {
   if (!summaryHash(row).equals(row.summary_hash)) throw new Error('its summary does not have its hash');
-  const lines = decodePayload(row.payload, row.encoding, row.line_bytes);
+  const lines = decode(row.payload, row.encoding, row.line_bytes);
   if (!contentHash(row.hash_of === 'lines' ? lines : row.payload).equals(row.payload_hash))
     throw new Error('its content does not have its hash');
   return lines;

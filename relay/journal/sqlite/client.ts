@@ -9,6 +9,7 @@ import {
   type JournalEvents,
   type JournalIdentity,
   type JournalLimits,
+  type JournalRoom,
   type JournalStats,
   type Progress,
   type PurgeableJournal,
@@ -25,6 +26,7 @@ import type {
   WriterOptions,
   WriterReady,
 } from './messages.ts';
+import { diskRoom } from './disk-room.ts';
 import { joinProgress } from '../progress.ts';
 import { Borrower } from './lent-memory.ts';
 import { SqliteRetention, startPurger, type AskWriter } from './retention-client.ts';
@@ -59,6 +61,9 @@ export class SqliteJournal implements PurgeableJournal {
   readonly #recent = new Recent(RECENT_BYTES_MAX);
   readonly #ahead = new ReadAhead();
   readonly #commitListeners = new Set<(endSeq: number) => void>();
+  readonly #purgeListeners = new Set<(seqs: readonly number[]) => void>();
+  /** How often a purge took what somebody may still have in memory. */
+  #purges = 0;
   /** What was posted to the writer and not answered yet, in order. */
   readonly #appending: Appending[] = [];
   readonly #toWire = new WireBatches();
@@ -77,6 +82,7 @@ export class SqliteJournal implements PurgeableJournal {
       // The call's own types are tied to its name; through the thread they are not.
       ((method, ...args) => this.#callWriter('retention', method, args)) as AskWriter,
       () => startPurger({ directory, compressionLevel }),
+      (seqs, untilSeq) => this.#taken(seqs, untilSeq),
     );
     this.#writer = writer;
     this.#events = events;
@@ -111,9 +117,9 @@ export class SqliteJournal implements PurgeableJournal {
     return this.#nextSeq;
   }
 
-  append(batch: BuiltBatch): Promise<void> {
+  append(batch: BuiltBatch, urgent = false): Promise<void> {
     if (this.#closed) return Promise.reject(new RelayError('JOURNAL_CLOSED', 'the journal is closed'));
-    this.#post({ kind: 'append', progress: this.#takeProgress(), batch: this.#toWire.of(batch) });
+    this.#post({ kind: 'append', progress: this.#takeProgress(), urgent, batch: this.#toWire.of(batch) });
     return new Promise((resolve, reject) => this.#appending.push({ batch, resolve, reject }));
   }
 
@@ -129,10 +135,13 @@ export class SqliteJournal implements PurgeableJournal {
     if (known !== undefined) return this.#give(known);
     const thread = this.#readingThread();
     const borrower = this.#borrower;
+    const purges = this.#purges;
     const sent = await thread.call('read', fromSeq, this.#nextSeq, READ_BYTES_MAX);
     const [first, ...rest] = sent.map((item) => borrowed(item, thread, borrower));
     if (first === undefined) return undefined;
     this.#ahead.keep(rest);
+    // What was read while a purge took something may be of before.
+    if (this.#purges !== purges) this.#ahead.clear();
     return this.#give(first);
   }
 
@@ -150,6 +159,19 @@ export class SqliteJournal implements PurgeableJournal {
   onCommit(listener: (endSeq: number) => void): () => void {
     this.#commitListeners.add(listener);
     return () => this.#commitListeners.delete(listener);
+  }
+
+  onPurge(listener: (seqs: readonly number[]) => void): () => void {
+    this.#purgeListeners.add(listener);
+    return () => this.#purgeListeners.delete(listener);
+  }
+
+  /** What is in memory of what a purge took goes from there, too. */
+  #taken(seqs: readonly number[], untilSeq: number): void {
+    this.#purges++;
+    this.#recent.forget(untilSeq);
+    this.#ahead.clear();
+    for (const listener of this.#purgeListeners) listener(seqs);
   }
 
   async openCursor(endpoint: string, startAt: 'first' | 'end'): Promise<Cursor> {
@@ -229,6 +251,10 @@ export class SqliteJournal implements PurgeableJournal {
 
   stats(): Promise<JournalStats> {
     return this.#ask((reader) => reader.call('stats'));
+  }
+
+  room(): Promise<JournalRoom> {
+    return diskRoom(this.#directory);
   }
 
   configure(limits: JournalLimits): void {

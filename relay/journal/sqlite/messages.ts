@@ -82,7 +82,12 @@ export interface ToldProgress {
 }
 
 export type ToWriter =
-  | { readonly kind: 'append'; readonly batch: WireBatch; readonly progress: readonly ToldProgress[] }
+  | {
+      readonly kind: 'append';
+      readonly batch: WireBatch;
+      readonly urgent: boolean;
+      readonly progress: readonly ToldProgress[];
+    }
   | { readonly kind: 'advance'; readonly progress: readonly ToldProgress[] }
   | { readonly kind: 'limits'; readonly limits: JournalLimits }
   | {

@@ -6,7 +6,7 @@
  *   here ('payload', large ones). `summary_hash` is made of all other columns but the payload. `members` is there once small batches
  *   were merged: pairs of (records, bytes), in order.
  * - `batch_stream`: which runs, hosts and sources a batch touches; the other way round the batch's `streams` say it. Small batches
- *   come into it when they are merged; until then they are few, and at the end.
+ *   come into it when they are merged, large ones some at a time (see `stream-index.ts`); until then they are few, and at the end.
  * - `batch_search`: what a search asks of a batch before it unpacks it, so that the payloads' pages are not touched.
  *   `batch_small`: the batches that are not in `batch_stream`, since nobody has merged them.
  * - `batch_absent`: batches that a purge has rewritten, and how many of their places hold no record any more: their lines are empty. It
@@ -232,5 +232,22 @@ export const MIGRATIONS: readonly string[] = [
     lifted_by TEXT,
     lifted_why TEXT
   ) STRICT;
+  `,
+  // Large batches come into `batch_stream` together with others: those from this place on are not there yet.
+  `
+  INSERT INTO setting (name, value) SELECT 'streams_entered_to', coalesce(max(first_seq + records), 0) FROM batch;
+  `,
+  // Jobs none of whose lines is left: when that was found, what took the last of them, and by which purge.
+  `
+  ALTER TABLE job ADD COLUMN gone_ms INTEGER;
+  ALTER TABLE job ADD COLUMN gone_reason TEXT;
+  ALTER TABLE job ADD COLUMN gone_purge INTEGER;
+  CREATE INDEX job_present ON job (id) WHERE gone_ms IS NULL AND state = 'finished';
+  CREATE INDEX job_gone ON job (gone_ms) WHERE gone_ms IS NOT NULL;
+  `,
+  // What waits for endpoints is counted without what the relay keeps to itself.
+  `
+  DROP INDEX batch_transient;
+  CREATE INDEX batch_transient ON batch (first_seq, records, line_bytes, datasets) WHERE transient = 1;
   `,
 ];

@@ -35,6 +35,14 @@ export class ReadAhead {
     return item;
   }
 
+  /** Forgets everything; the journal has it. */
+  clear(): void {
+    for (const [firstSeq, item] of this.#kept) {
+      this.#drop(firstSeq, item);
+      if ('lines' in item) item.release();
+    }
+  }
+
   #drop(firstSeq: number, item: Found): void {
     this.#kept.delete(firstSeq);
     this.#bytes -= size(item);

@@ -2,6 +2,7 @@ import { statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError } from '../../errors.ts';
 import type { StreamName } from '../../record/batch.ts';
+import { PAGE_DATASET, WORKER_DATASET } from '../../record/runner-file.ts';
 import type { Cursor, DeadLetter, JournalStats } from '../journal.ts';
 import { Absent } from './absent.ts';
 import { BATCH_COLUMNS, intactLines, type BatchRow } from './batch-row.ts';
@@ -11,6 +12,7 @@ import { readHead } from './head.ts';
 import type { JobCheckpoint, PageQuery, JobKey, JobQuery, JobWithParts, RunCheckpoints, StoredJob } from '../runs.ts';
 import type { DamagedRange, ReaderCalls, WireRead } from './messages.ts';
 import { RunReader } from './run-tables.ts';
+import { SKETCH_FILE } from './sketches.ts';
 import { StreamPlaces } from './stream-places.ts';
 import { Joining, wireBatch, type ReadRow } from './wire-batch.ts';
 
@@ -122,6 +124,12 @@ export class Reader implements ReaderCalls {
          min(received_first_ms) AS oldest
        FROM batch INDEXED BY batch_summary WHERE first_seq >= @start AND first_seq + records > @seq`,
     );
+    // Such batches are few: they go as soon as everybody has passed them.
+    const internal = this.#database.prepare(
+      `SELECT coalesce(sum(records - max(0, @seq - first_seq)), 0) AS records, coalesce(sum(line_bytes), 0) AS bytes
+       FROM batch INDEXED BY batch_transient WHERE transient = 1 AND first_seq >= @start AND first_seq + records > @seq
+         AND json_remove(datasets, '$."${PAGE_DATASET}"', '$."${WORKER_DATASET}"') = '{}'`,
+    );
     const absent = new Absent(this.#database);
     const gone = this.#database.prepare(
       `SELECT reason = 'purge' AS purged, sum(first_seq + records - max(first_seq, @seq)) AS records FROM gap
@@ -131,6 +139,7 @@ export class Reader implements ReaderCalls {
       const seq = row['seq']!;
       const start = Number(this.#before.get(seq) ?? seq);
       const backlog = waiting.get({ seq, start }) as { records: number; bytes: number; oldest: number | null };
+      const raw = internal.get({ seq, start }) as { records: number; bytes: number };
       // What went in front of the cursor is counted as gone now, though the cursor passes it later.
       const ahead = gone.all({ seq }) as { purged: number; records: number }[];
       const absentRecords = absent.from(seq, start);
@@ -146,6 +155,7 @@ export class Reader implements ReaderCalls {
         purged: row['purged']! + aheadOf(1) + absentRecords,
         backlogRecords: backlog.records - absentRecords,
         backlogBytes: backlog.bytes,
+        ...(raw.records === 0 ? {} : { internal: raw }),
         oldestReceivedMs: backlog.oldest ?? undefined,
       };
     });
@@ -178,7 +188,8 @@ export class Reader implements ReaderCalls {
       records: sums.records - Number(absent.get()),
       purgedRecords: Number(gone.get('purge')) + Number(absent.get()),
       recordBytes: sums.lineBytes,
-      fileBytes: this.#size('') + this.#size('-wal'),
+      fileBytes: this.#size(JOURNAL_FILE),
+      searchIndexBytes: this.#size(SKETCH_FILE),
       freeBytes: disk.bavail * disk.bsize,
       damagedRecords: Number(gone.get('damaged')),
       reclaimedRecords: Number(gone.get('quota')),
@@ -232,7 +243,10 @@ export class Reader implements ReaderCalls {
     this.#database.close();
   }
 
-  #size(suffix: string): number {
-    return statSync(join(this.#directory, JOURNAL_FILE + suffix), { throwIfNoEntry: false })?.size ?? 0;
+  /** Of a database and its write-ahead log. */
+  #size(file: string): number {
+    const sizeOf = (name: string): number =>
+      statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0;
+    return sizeOf(file) + sizeOf(`${file}-wal`);
   }
 }

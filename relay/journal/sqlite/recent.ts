@@ -36,6 +36,16 @@ export class Recent {
     if (evicted > 0) this.#batches = this.#batches.slice(evicted);
   }
 
+  /** Lets go of the batches that begin before a place. */
+  forget(untilSeq: number): void {
+    const kept = this.#batches.filter(({ firstSeq }) => firstSeq >= untilSeq);
+    for (const { slab } of this.#batches.slice(0, this.#batches.length - kept.length)) {
+      this.#slabBytes -= slab.size;
+      slab.release();
+    }
+    this.#batches = kept;
+  }
+
   /** The first place from `fromSeq` on that is in a batch with a record of these datasets, or in none that is here. */
   passOver(fromSeq: number, datasets: readonly string[]): number {
     let seq = fromSeq;

@@ -16,8 +16,11 @@ import type { PurgerCalls, PurgerOptions } from './purge/purger.ts';
 import { startWorker } from './start-worker.ts';
 
 const PAGE_BYTES = 8_192;
-/** Less than what has the writer fold the log in by itself, while others wait. */
-const FOLD_BYTES = 6 * 1_048_576;
+/**
+ * Less by far than what has the writer fold the log in by itself, while others wait; and so little at once that a commit which the disk
+ * serves behind it does not wait for long.
+ */
+const FOLD_BYTES = 2 * 1_048_576;
 
 /** Has the journal's writer do one of retention's calls. */
 export type AskWriter = <Name extends keyof PurgeDeskCalls>(
@@ -35,12 +38,19 @@ export interface PurgeSearch extends Calls<PurgerCalls> {
 export class SqliteRetention implements RetentionStore {
   readonly #ask: AskWriter;
   readonly #startSearch: () => PurgeSearch;
+  readonly #onTaken: (seqs: readonly number[], untilSeq: number) => void;
   #search: PurgeSearch | undefined;
   #unfoldedBytes = 0;
 
-  constructor(ask: AskWriter, startSearch: () => PurgeSearch) {
+  /** `onTaken` is told of records that went before every endpoint had them, all of them before `untilSeq`. */
+  constructor(
+    ask: AskWriter,
+    startSearch: () => PurgeSearch,
+    onTaken: (seqs: readonly number[], untilSeq: number) => void = () => {},
+  ) {
     this.#ask = ask;
     this.#startSearch = startSearch;
+    this.#onTaken = onTaken;
   }
 
   begin(start: PurgeStart): Promise<PurgeRun> {
@@ -51,6 +61,8 @@ export class SqliteRetention implements RetentionStore {
     const search = this.#searching();
     const { tookMs, ...step } = await search.scan(run.plan, run.position, budget);
     const { value, heldMs } = await this.#ask('apply', run.id, step);
+    const owed = run.dryRun || value.outcome === 'stale' ? [] : step.changes.flatMap(({ owedSeqs }) => owedSeqs);
+    if (owed.length > 0) this.#onTaken(owed, step.nextSeq);
     if (!run.dryRun)
       await this.#fold(
         step.changes.reduce((sum, { rewritten }) => sum + (rewritten?.payload.length ?? 0) + PAGE_BYTES, 0),

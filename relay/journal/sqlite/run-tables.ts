@@ -1,4 +1,5 @@
 import type {
+  GoneReason,
   JobChange,
   JobCheckpoint,
   JobDetail,
@@ -50,7 +51,7 @@ const JOB_COLUMNS = {
 
 const FIELDS = Object.keys(JOB_COLUMNS) as (keyof typeof JOB_COLUMNS)[];
 const NAMES = [...Object.values(JOB_COLUMNS), 'detail', 'checkpoint'];
-const SELECT_JOB = `SELECT id, ${NAMES.join(', ')} FROM job`;
+const SELECT_JOB = `SELECT id, gone_ms, gone_reason, gone_purge, ${NAMES.join(', ')} FROM job`;
 
 /** A row as SQLite gives it. */
 type Row = Readonly<Record<string, string | number | null>>;
@@ -64,7 +65,8 @@ export class RunWriter {
   readonly #forgetWorkerLogs: Statement;
 
   constructor(database: Sqlite) {
-    const updates = NAMES.map((name) => `${name} = excluded.${name}`);
+    // Lines have come again of one whose lines had gone.
+    const updates = [...NAMES.map((name) => `${name} = excluded.${name}`), 'gone_ms = NULL'];
     this.#putJob = database
       .prepare(
         `INSERT INTO job (${NAMES.join(', ')}) VALUES (${NAMES.map(() => '?').join(', ')})
@@ -191,7 +193,14 @@ function jobOf(row: Row): StoredJob {
   const fields = FIELDS.map((field) => [field, row[JOB_COLUMNS[field]] ?? undefined]);
   // The columns have the types of the fields: the tables are STRICT, and the names are paired above.
   const job = Object.fromEntries(fields) as Omit<JobRow, 'detail'>;
-  return { ...job, id: Number(row['id']), detail: JSON.parse(String(row['detail'])) as JobDetail };
+  const detail = JSON.parse(String(row['detail'])) as JobDetail;
+  return { ...job, id: Number(row['id']), detail, ...goneOf(row) };
+}
+
+function goneOf(row: Row): Pick<StoredJob, 'gone'> {
+  const sinceMs = numberOf(row['gone_ms']);
+  if (sinceMs === undefined) return {};
+  return { gone: { sinceMs, reason: row['gone_reason'] as GoneReason, purge: numberOf(row['gone_purge']) } };
 }
 
 function stepOf(row: Row): StepRow {

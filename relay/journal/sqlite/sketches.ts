@@ -27,6 +27,9 @@ export class Sketches {
   readonly #database: Sqlite;
   readonly #select: Statement;
   readonly #keys: Statement;
+  readonly #oldest: Statement;
+  readonly #insert: Statement;
+  readonly #discard: Statement;
 
   private constructor(database: Sqlite) {
     this.#database = database;
@@ -36,6 +39,12 @@ export class Sketches {
     this.#keys = database.prepare(
       'SELECT first_seq, hash FROM sketch INDEXED BY sketch_key WHERE first_seq BETWEEN ? AND ? ORDER BY first_seq',
     );
+    this.#oldest = database
+      .prepare('SELECT first_seq FROM sketch INDEXED BY sketch_key WHERE first_seq < ? ORDER BY first_seq LIMIT ?')
+      .pluck();
+    // Prepared once: each holds memory that is given back only when somebody collects what is left lying about.
+    this.#insert = database.prepare('INSERT OR REPLACE INTO sketch (first_seq, hash, bits) VALUES (?, ?, ?)');
+    this.#discard = database.prepare('DELETE FROM sketch WHERE first_seq = ?');
   }
 
   /** Opens what there is for reading. Undefined where nobody has made sketches yet, or what is there cannot be used. */
@@ -78,10 +87,13 @@ export class Sketches {
     return this.#keys.all(fromSeq, toSeq) as Omit<StoredSketch, 'bits'>[];
   }
 
+  oldestBefore(seq: number, limit: number): number[] {
+    return this.#oldest.all(seq, limit) as number[];
+  }
+
   /** Writes some and removes others, as one change. */
   change(put: readonly StoredSketch[], remove: readonly number[]): void {
-    const insert = this.#database.prepare('INSERT OR REPLACE INTO sketch (first_seq, hash, bits) VALUES (?, ?, ?)');
-    const discard = this.#database.prepare('DELETE FROM sketch WHERE first_seq = ?');
+    const [insert, discard] = [this.#insert, this.#discard];
     this.#database
       .transaction(() => {
         for (const seq of remove) discard.run(seq);

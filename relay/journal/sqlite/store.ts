@@ -9,12 +9,11 @@ import type { HeldBatch } from './messages.ts';
 import { Gaps } from './gaps.ts';
 import { readHead } from './head.ts';
 import { RunWriter } from './run-tables.ts';
+import { StreamIndex } from './stream-index.ts';
 import { TailMerger } from './tail-merger.ts';
 
 /** Batches of fewer bytes are hashed by their lines, so that they can be merged later without breaking the chain. */
 const SMALL_BATCH_BYTES = 65_536;
-/** Stream ids kept in memory, so that most batches need no look-up. */
-const STREAM_IDS_MAX = 50_000;
 
 export interface StoreOptions {
   readonly clock: Clock;
@@ -37,16 +36,13 @@ export class Store {
   readonly #merger: TailMerger;
   readonly #gaps: Gaps;
   readonly #runs: RunWriter;
-  readonly #streamIds = new Map<string, number>();
+  readonly #streams: StreamIndex;
   /** Where the cursors stand, should the file turn out to be unreadable. */
   readonly #cursorSeqs = new Map<string, number>();
   #nextSeq: number;
   #chainHead: Buffer;
 
   readonly #insertBatch: Statement;
-  readonly #insertStream: Statement;
-  readonly #selectStream: Statement;
-  readonly #insertBatchStream: Statement;
   readonly #insertReceipt: Statement;
   readonly #advanceCursor: Statement;
   readonly #selectCursor: Statement;
@@ -57,11 +53,6 @@ export class Store {
     this.#options = options;
     this.#insertBatch = database.prepare(
       `INSERT INTO batch (${BATCH_COLUMNS}) VALUES (${BATCH_COLUMNS.replaceAll(/\w+/g, '?')})`,
-    );
-    this.#insertStream = database.prepare('INSERT INTO stream (name) VALUES (?)');
-    this.#selectStream = database.prepare('SELECT id FROM stream WHERE name = ?').pluck();
-    this.#insertBatchStream = database.prepare(
-      'INSERT OR IGNORE INTO batch_stream (stream_id, first_seq) VALUES (?, ?)',
     );
     this.#insertReceipt = database.prepare('INSERT OR REPLACE INTO receipt (key, at_ms) VALUES (?, ?)');
     this.#selectCursor = database.prepare('SELECT seq FROM cursor WHERE endpoint = ?');
@@ -74,8 +65,9 @@ export class Store {
     );
     this.#gaps = new Gaps(database, options.clock);
     this.#runs = new RunWriter(database);
+    this.#streams = new StreamIndex(database);
     this.#merger = new TailMerger(database, options.compressionLevel, (firstSeq, streams) =>
-      this.#indexStreams(firstSeq, streams),
+      this.#streams.enter(firstSeq, streams),
     );
     ({ nextSeq: this.#nextSeq, link: this.#chainHead } = readHead(this.database));
     this.rememberCursors();
@@ -112,6 +104,7 @@ export class Store {
       for (const key of batch.receipts) this.#insertReceipt.run(key, this.#options.clock.nowMs());
       for (const changes of batch.changes) this.#runs.write(changes);
     }
+    this.#streams.catchUp(seq);
     this.#nextSeq = seq;
     this.#chainHead = link;
   }
@@ -143,23 +136,9 @@ export class Store {
       chain_hash: link,
     };
     this.#insertBatch.run(...columnValues(row, payload.bytes));
-    if (!small) this.#indexStreams(batch.firstSeq, batch.streams);
+    this.#streams.inserted(small);
     this.#merger.inserted(batch, small);
     return link;
-  }
-
-  #indexStreams(firstSeq: number, streams: readonly string[]): void {
-    for (const name of streams) this.#insertBatchStream.run(this.#streamId(name), firstSeq);
-  }
-
-  #streamId(name: string): number {
-    const known = this.#streamIds.get(name);
-    if (known !== undefined) return known;
-    const found = this.#selectStream.get(name);
-    const id = typeof found === 'number' ? found : Number(this.#insertStream.run(name).lastInsertRowid);
-    if (this.#streamIds.size >= STREAM_IDS_MAX) this.#streamIds.clear();
-    this.#streamIds.set(name, id);
-    return id;
   }
 
   /**
@@ -229,6 +208,11 @@ export class Store {
       .run(this.#options.clock.nowMs() - this.#options.receiptsWindowMs);
   }
 
+  /** To be called where names of streams were removed. */
+  forgetStreamIds(): void {
+    this.#streams.forgetNames();
+  }
+
   /** What only memory knows of the journal's end: to be kept before a transaction, and given to `restore` where it fails. */
   mark(): StoreMark {
     return { nextSeq: this.#nextSeq, chainHead: this.#chainHead };
@@ -237,7 +221,7 @@ export class Store {
   /** Makes memory what it was before a transaction that was rolled back. */
   restore(mark: StoreMark): void {
     ({ nextSeq: this.#nextSeq, chainHead: this.#chainHead } = mark);
-    this.#streamIds.clear();
+    this.#streams.reload();
     this.#merger.reload();
   }
 }

@@ -2,6 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { RelayError, describeError } from '../../errors.ts';
 import { systemClock, type Timer } from '../../io/clock.ts';
+import { giveBackMemory, SETTLED_MS } from '../../io/memory.ts';
 import { systemRandom } from '../../io/random.ts';
 import type { FromWriter, HeldBatch, ToWriter, WireBatch, WriterOptions } from './messages.ts';
 import { Writer } from './writer.ts';
@@ -22,6 +23,7 @@ const post = (message: FromWriter): void => port.postMessage(message);
 const slabs = new Map<number, SharedArrayBuffer>();
 let group: HeldBatch[] = [];
 let groupBytes = 0;
+let groupUrgent = false;
 let settleTimer: Timer | undefined;
 let tidyTimer: Timer | undefined;
 
@@ -30,6 +32,7 @@ try {
   const writer = new Writer(workerData as WriterOptions, { clock: systemClock, random: systemRandom }, post);
   port.on('message', (message: ToWriter) => run(writer, message));
   post({ kind: 'ready', ready: writer.ready });
+  systemClock.after(SETTLED_MS, giveBackMemory);
 } catch (error) {
   const code = error instanceof RelayError ? error.code : 'JOURNAL_UNUSABLE';
   post({ kind: 'failed', error: { code, message: describeError(error) } });
@@ -54,6 +57,7 @@ function handle(writer: Writer, message: ToWriter): void {
       for (const { endpoint, progress } of message.progress) writer.advance(endpoint, progress);
       group.push(held(message.batch));
       groupBytes += message.batch.bytes;
+      groupUrgent ||= message.urgent;
       if (groupBytes >= GROUP_BYTES_MAX) commit(writer);
       return;
     case 'advance':
@@ -80,10 +84,11 @@ function held(batch: WireBatch): HeldBatch {
 /** Commits the group, except while the last request in it goes on in a batch that is not here yet. */
 function commit(writer: Writer): void {
   if (group.length === 0 || group.at(-1)!.continues) return;
-  const batches = group;
+  const [batches, urgent] = [group, groupUrgent];
   group = [];
   groupBytes = 0;
-  writer.append(batches);
+  groupUrgent = false;
+  writer.append(batches, urgent);
 }
 
 function call(writer: Writer, { id, method, args }: Extract<ToWriter, { kind: 'call' }>): void {

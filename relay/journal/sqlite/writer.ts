@@ -11,6 +11,7 @@ import type { DamageOutcome, FromWriter, HeldBatch, WriterCalls, WriterOptions, 
 import { markLost, openOrSalvage, startAfresh } from './opening.ts';
 import { damageFrom, inspect, type Inspection } from './inspect.ts';
 import { joinProgress } from '../progress.ts';
+import { GoneJobs } from './gone-jobs.ts';
 import { Guard } from './purge/guard.ts';
 import { PurgeDesk, type PurgeDeskCalls } from './purge/purge-desk.ts';
 import { Reader } from './reader.ts';
@@ -20,7 +21,10 @@ import { Store } from './store.ts';
 
 /** Steps of making room for one group of batches, before it is refused: 32 batches each. */
 const ROOM_STEPS_MAX = 64;
+/** By so much what is urgent may pass the limits: all that may be on its way to the journal, and what is made of it. */
+const URGENT_BYTES = 32 * 1_048_576;
 const SWEEP_INTERVAL_MS = 60_000;
+const GONE_JOBS_MS = 30 * 86_400_000;
 /** Retention's calls that need not be on the disk before they are answered. */
 const UNSYNCED: readonly (keyof PurgeDeskCalls)[] = ['apply', 'giveBack', 'note'];
 /** A file that is damaged again within this time is not worth a further try: the disk is at fault. */
@@ -37,6 +41,14 @@ export interface WriterWorld {
   readonly random: Random;
   /** Shown each connection before it is used: tests make it fail. */
   readonly opened?: (database: Sqlite) => void;
+}
+
+/** What works on one connection. */
+interface Parts {
+  readonly store: Store;
+  readonly reclaimer: Reclaimer;
+  readonly desk: PurgeDesk;
+  readonly goneJobs: GoneJobs;
 }
 
 /**
@@ -57,6 +69,7 @@ export class Writer implements WriterCalls {
   #store: Store;
   #reclaimer: Reclaimer;
   #desk: PurgeDesk;
+  #goneJobs: GoneJobs;
   #policy: KeepPolicy = { rules: [] };
   #full = false;
   #sweptMs: number;
@@ -74,7 +87,8 @@ export class Writer implements WriterCalls {
     this.#identity = identity;
     const firstSeq = readHead(this.#database).nextSeq;
     const records = markLost(this.#database, world.clock, nextSeqBefore, firstSeq);
-    ({ store: this.#store, reclaimer: this.#reclaimer, desk: this.#desk } = this.#over(this.#database, options.limits));
+    const parts = this.#over(this.#database, options.limits);
+    ({ store: this.#store, reclaimer: this.#reclaimer, desk: this.#desk, goneJobs: this.#goneJobs } = parts);
     this.#keepIdentity();
     this.#sweptMs = world.clock.monotonicMs();
     const reason =
@@ -90,7 +104,7 @@ export class Writer implements WriterCalls {
     };
   }
 
-  #over(database: Sqlite, limits: JournalLimits): { store: Store; reclaimer: Reclaimer; desk: PurgeDesk } {
+  #over(database: Sqlite, limits: JournalLimits): Parts {
     const { directory, compressionLevel, receiptsWindowMs } = this.#options;
     const clock = this.#clock;
     this.#opened?.(database);
@@ -102,7 +116,8 @@ export class Writer implements WriterCalls {
     guard.onReload = () => reclaimer.holdsChanged();
     const end = (): Store => this.#store;
     const desk = new PurgeDesk({ database, clock, node: this.#identity.node, gaps, guard, end });
-    return { store, reclaimer, desk };
+    const goneJobs = new GoneJobs(database, clock, () => store.forgetStreamIds());
+    return { store, reclaimer, desk, goneJobs };
   }
 
   #keepIdentity(): void {
@@ -114,10 +129,13 @@ export class Writer implements WriterCalls {
     this.#reclaimer.limits = limits;
   }
 
-  /** Commits a group: all of it or nothing. The answer goes out by `post`. */
-  append(batches: readonly HeldBatch[]): void {
+  /** Commits a group: all of it or nothing. The answer goes out by `post`. An urgent one may pass the limits by `URGENT_BYTES`. */
+  append(batches: readonly HeldBatch[], urgent = false): void {
     try {
-      this.#makeRoom(batches.reduce((sum, batch) => sum + batch.bytes, 0));
+      this.#makeRoom(
+        batches.reduce((sum, batch) => sum + batch.bytes, 0),
+        urgent ? URGENT_BYTES : 0,
+      );
       this.#transaction(() => {
         this.#store.append(batches);
         this.#applyProgress();
@@ -169,8 +187,10 @@ export class Writer implements WriterCalls {
     }
     const removed = this.#transaction(() => this.#reclaimer.removeTransient());
     // A merge changes nothing that anybody was told of: the next commit takes it to the disk.
+    const { goneJobsMs = GONE_JOBS_MS } = this.#reclaimer.limits;
+    const forgot = this.#goneJobs.due && this.#unsynced(() => this.#transaction(() => this.#goneJobs.step(goneJobsMs)));
     const merged = this.#store.wantsTidying && this.#unsynced(() => this.#transaction(() => this.#store.tidy()));
-    return merged || removed !== undefined;
+    return merged || forgot || removed !== undefined;
   }
 
   get wantsTidying(): boolean {
@@ -394,13 +414,13 @@ export class Writer implements WriterCalls {
     const opened = startAfresh(this.#options, this.#clock, reason, known);
     this.#database = opened.database;
     const parts = this.#over(opened.database, this.#reclaimer.limits);
-    ({ store: this.#store, reclaimer: this.#reclaimer, desk: this.#desk } = parts);
+    ({ store: this.#store, reclaimer: this.#reclaimer, desk: this.#desk, goneJobs: this.#goneJobs } = parts);
     this.#keepIdentity();
     if (opened.salvage !== undefined) this.#post({ kind: 'salvaged', report: opened.salvage });
     return true;
   }
 
-  #makeRoom(bytes: number): void {
+  #makeRoom(bytes: number, excessMax: number): void {
     let shortage = this.#reclaimer.shortage(bytes);
     if (shortage !== undefined) {
       // What endpoints have taken meanwhile may go; and the write-ahead log counts too, folding it in costs nobody a record.
@@ -408,7 +428,7 @@ export class Writer implements WriterCalls {
       shortage = this.#reclaimer.shortageAfterCheckpoint(bytes);
     }
     for (let step = 0; shortage !== undefined && step < ROOM_STEPS_MAX; step++) {
-      const reclaimed = this.#transaction(() => this.#reclaimer.makeRoom());
+      const reclaimed = this.#transaction(() => this.#reclaimer.removeTransient() ?? this.#reclaimer.makeRoom());
       if (reclaimed === undefined) break;
       this.#post({ kind: 'reclaimed', ...reclaimed });
       shortage = this.#reclaimer.shortageAfterCheckpoint(bytes);
@@ -418,6 +438,7 @@ export class Writer implements WriterCalls {
       this.#full = full;
       this.#post({ kind: 'full', full, reason: shortage ?? '' });
     }
-    if (shortage !== undefined) throw new RelayError('JOURNAL_FULL', shortage);
+    if (shortage !== undefined && this.#reclaimer.shortage(bytes, excessMax) !== undefined)
+      throw new RelayError('JOURNAL_FULL', shortage);
   }
 }

@@ -1,11 +1,9 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Client, Dispatcher } from 'undici';
 import type { Delivery, DeliveryLimits, Output } from '../../component/output.ts';
 import { RelayError } from '../../errors.ts';
-import { networkError } from '../../io/network-error.ts';
-import { undici } from '../../io/undici.ts';
-import { givenUp, openSocket, type Target } from './target.ts';
+import { HttpClient } from '../../io/http-client.ts';
+import type { Target } from './target.ts';
 
 export interface HttpOptions {
   readonly target: Target;
@@ -17,8 +15,6 @@ export interface HttpOptions {
   readonly ackTimeoutMs: number;
 }
 
-/** Logstash answers `ok`; more than this is not read. */
-const ANSWER_BYTES_MAX = 65_536;
 const RETRY_AFTER_MAX_MS = 3_600_000;
 const LF = 0x0a;
 const COMMA = 0x2c;
@@ -33,12 +29,22 @@ export class HttpOutput implements Output {
   readonly limits: DeliveryLimits;
   readonly #options: HttpOptions;
   readonly #headers: Readonly<Record<string, string>>;
-  #client: Client | undefined;
+  readonly #client: HttpClient;
 
   constructor(options: HttpOptions) {
     this.#options = options;
     this.limits = options.limits;
-    const { credentials, compressionLevel } = options;
+    const { credentials, compressionLevel, target } = options;
+    const { host, port, tls, clock, connectTimeoutMs } = target;
+    this.#client = new HttpClient({
+      address: { scheme: tls === undefined ? 'http' : 'https', host, port, path: options.path },
+      tls,
+      clock,
+      connectionsMax: 1,
+      connectTimeoutMs,
+      timeoutMs: options.ackTimeoutMs,
+      connectionAgeMaxMs: Number.MAX_SAFE_INTEGER,
+    });
     const token = Buffer.from(`${credentials?.username}:${credentials?.password}`).toString('base64');
     this.#headers = {
       'content-type': 'application/json',
@@ -58,64 +64,17 @@ export class HttpOutput implements Output {
   }
 
   async close(): Promise<void> {
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.destroy();
+    await this.#client.close();
   }
 
   async #post(array: Buffer, signal: AbortSignal): Promise<void> {
-    const { target, path, compressionLevel, ackTimeoutMs } = this.#options;
-    const level = compressionLevel;
+    const { target, path, compressionLevel: level } = this.#options;
     const body = level === 0 ? array : await compress(array, { level });
-    const attempt = new AbortController();
-    const abandon = (): void => attempt.abort(givenUp(target));
-    const timer = target.clock.after(ackTimeoutMs, () =>
-      attempt.abort(new RelayError('OUTPUT_TIMEOUT', `no answer from ${target.url} for ${ackTimeoutMs} ms`)),
-    );
-    signal.addEventListener('abort', abandon);
-    if (signal.aborted) abandon();
-    try {
-      this.#client ??= this.#createClient();
-      const headers = this.#headers;
-      const answer = await this.#client.request({ method: 'POST', path, headers, body, signal: attempt.signal });
-      await this.#judge(answer);
-    } catch (error) {
-      // What an abort is reported as differs from version to version; its reason is what we said it was.
-      throw networkError(attempt.signal.aborted ? attempt.signal.reason : error, target.url, 'use');
-    } finally {
-      timer.cancel();
-      signal.removeEventListener('abort', abandon);
-    }
-  }
-
-  async #judge({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<void> {
-    const failure = failureOf(statusCode, headers['retry-after'], this.#options.target.clock.nowMs());
-    if (failure === undefined) {
-      await body.dump({ limit: ANSWER_BYTES_MAX });
-      return;
-    }
-    // Logstash's 429 says neither how long its body is nor ends it, so nothing may wait for that: the connection is dropped.
-    body.on('error', () => {}).destroy();
-    throw failure;
-  }
-
-  /** One connection, kept open, made by our own hands: its TLS is that of the other protocols, and redirects lead nowhere. */
-  #createClient(): Client {
-    const { target } = this.#options;
-    const scheme = target.tls === undefined ? 'http' : 'https';
-    const host = target.host.includes(':') ? `[${target.host}]` : target.host;
-    return new (undici().Client)(`${scheme}://${host}:${target.port}`, {
-      pipelining: 1,
-      // The time for the whole answer is ours to keep.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: (_options, done) => {
-        openSocket(target).then(
-          (socket) => done(null, socket),
-          (error: unknown) => done(error instanceof Error ? error : new Error(String(error)), null),
-        );
-      },
-    });
+    // Logstash's 429 says neither how long its body is nor ends it.
+    const request = { method: 'POST', path, headers: this.#headers, body, dropsFailures: true } as const;
+    const { status, retryAfter } = await this.#client.request(request, signal);
+    const failure = failureOf(status, retryAfter, target.clock.nowMs());
+    if (failure !== undefined) throw failure;
   }
 }
 
@@ -134,17 +93,13 @@ export function jsonArrayOf(lines: Buffer): Buffer {
  * The whole policy for answers. What says that this very content is at fault is refused; all else is tried again, also what an operator
  * has to put right, since the records must outlast a wrong path or password.
  */
-export function failureOf(
-  status: number,
-  retryAfter: string | readonly string[] | undefined,
-  nowMs: number,
-): RelayError | undefined {
+export function failureOf(status: number, retryAfter: string | undefined, nowMs: number): RelayError | undefined {
   if (status >= 200 && status < 300) return undefined;
   const message = `the server answered ${status}`;
   if (status === 400 || status === 413 || status === 422) return new RelayError('OUTPUT_REFUSED_BATCH', message);
   if (status === 401 || status === 403) return new RelayError('OUTPUT_UNAUTHORIZED', message);
   if (status === 429 || status === 503) {
-    const retryAfterMs = retryAfterOf(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, nowMs);
+    const retryAfterMs = retryAfterOf(retryAfter, nowMs);
     return new RelayError('OUTPUT_THROTTLED', message, retryAfterMs === undefined ? {} : { retryAfterMs });
   }
   if (status === 408 || status >= 500) return new RelayError('OUTPUT_UNREACHABLE', message);

@@ -111,6 +111,9 @@ export function jobView(job: StoredJob) {
     last_seq: job.lastSeq,
     gaps: job.detail.gaps,
     notes: job.detail.notes,
+    ...(job.gone === undefined
+      ? {}
+      : { gone: { since: timeOf(job.gone.sinceMs), reason: job.gone.reason, purge: job.gone.purge } }),
   };
 }
 
@@ -143,6 +146,24 @@ export function runView({ newest, jobs }: RunOfJobs) {
     last_received: timeOf(newest.lastReceivedMs),
     jobs: jobs.map(jobView),
   };
+}
+
+/** What became of a job's lines, for a person; undefined where some of them are there. */
+export function goneText({ gone }: Pick<StoredJob, 'gone'>): string | undefined {
+  if (gone === undefined) return undefined;
+  const since = `since ${timeOf(gone.sinceMs).slice(0, 16).replace('T', ' ')} UTC`;
+  switch (gone.reason) {
+    case 'purge':
+      return `its lines were purged${gone.purge === undefined ? '' : ` by purge ${gone.purge}`}; known ${since}`;
+    case 'quota':
+      return `its lines went to keep the journal within its limits; known ${since}`;
+    case 'transient':
+      return `its lines were to be kept only until they were delivered; known ${since}`;
+    case 'damaged':
+      return `its lines were damaged; known ${since}`;
+    case 'empty':
+      return 'it had no lines';
+  }
 }
 
 function timeOf(ms: number): string;

@@ -15,7 +15,11 @@ export function relayContender(main: string): Contender {
 
 function syslogInput({ input }: Site): object {
   const listen = `${input.protocol}://127.0.0.1:${input.port}`;
-  return { type: 'syslog', listen, ...(input.protocol === 'udp' ? { receive_buffer_bytes: 4 * 1_024 * 1_024 } : {}) };
+  return {
+    type: 'syslog',
+    listen,
+    ...(input.protocol === 'udp' ? { receive_buffer_bytes: 4 * 1_024 * 1_024, receive_threads: 1 } : {}),
+  };
 }
 
 /** Starts the relay with these inputs and one endpoint: NDJSON over TCP, the records as they are stored. */

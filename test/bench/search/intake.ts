@@ -11,20 +11,41 @@ import { freeTcpPort } from '../../support/free-port.ts';
 const BODY_RECORDS = 100;
 const BODIES_PER_S = 100;
 
+interface Case {
+  readonly what: string;
+  /** Live tails; how many of them never read, and of how many queries they are. */
+  readonly watchers?: number;
+  readonly frozen?: number;
+  readonly different?: number;
+  /** How many ask `query` again and again. */
+  readonly searches?: number;
+  readonly query?: string;
+}
+
+/** Finds nothing, and no index helps. */
+const NOTHING = 'zq -ok';
+
+const alternations = (count: number): string => Array.from({ length: count }, (_, i) => `zq${i}`).join(' OR ');
+
+const CASES: readonly Case[] = [
+  { what: 'nobody watches' },
+  { what: '1000 tails of everything', watchers: 1_000 },
+  { what: '1 browser that reads nothing', watchers: 1, frozen: 1 },
+  { what: '1000 tails of 50 queries, 100 of which read nothing', watchers: 1_000, frozen: 100, different: 50 },
+  { what: '4 searches without an end', searches: 4 },
+  { what: '4 who ask 64 alternations, the most there may be', searches: 4, query: alternations(64) },
+  { what: '4 who ask 10,000 alternations', searches: 4, query: alternations(10_000) },
+  { what: 'nobody watches, again' },
+];
+
 /** Sends a steady ten thousand records a second, each hundred of them waiting for its answer, and tells how long the answers take. */
 export async function measureIntake(seconds: number): Promise<void> {
   await using stage = await Stage.start();
   await stage.load(2);
   console.log(`\n${BODY_RECORDS * BODIES_PER_S} records a second over HTTP, answered after the commit:`);
-  for (const [what, watchers, frozen, different, searches] of [
-    ['nobody watches', 0, 0, 0, 0],
-    ['1000 tails of everything', 1_000, 0, 0, 0],
-    ['1000 tails of 50 queries, 100 of which read nothing', 1_000, 100, 50, 0],
-    ['4 searches without an end', 0, 0, 0, 4],
-    ['nobody watches, again', 0, 0, 0, 0],
-  ] as const) {
+  for (const { what, watchers = 0, frozen = 0, different = 0, searches = 0, query = NOTHING } of CASES) {
     const child = watchers === 0 ? undefined : await stage.watch(watchers, frozen, different);
-    const searching = stage.search(searches);
+    const searching = stage.search(searches, query);
     const { latenciesMs, cpuS } = await stage.load(seconds);
     const seen = child === undefined ? undefined : await answerOf(child);
     searching.abort();
@@ -32,7 +53,8 @@ export async function measureIntake(seconds: number): Promise<void> {
     console.log(
       `  ${what}: answers after ${at(latenciesMs, 0.5)} ms (half), ${at(latenciesMs, 0.99)} ms (99 %), ` +
         `${at(latenciesMs, 1)} ms (all); the relay took ${(cpuS / seconds).toFixed(2)} processors` +
-        (seen === undefined ? '' : `; ${seen}`),
+        (seen === undefined ? '' : `; ${seen}`) +
+        (searches === 0 ? '' : `; ${stage.answered} searches were answered`),
     );
   }
 }
@@ -52,6 +74,8 @@ class Stage implements AsyncDisposable {
   readonly agent = new Agent({ connections: 64 });
   ports = { http: 0, admin: 0 };
   token = '';
+  /** Searches that were answered since they began. */
+  answered = 0;
   relay!: ChildProcess;
 
   static async start(): Promise<Stage> {
@@ -92,16 +116,20 @@ class Stage implements AsyncDisposable {
     }
   }
 
-  search(count: number): AbortController {
+  /** Asks again and again, so many at once. Answers that refuse are answers. */
+  search(count: number, query: string): AbortController {
     const ending = new AbortController();
-    const url = `http://127.0.0.1:${this.ports.admin}/api/v1/search?q=zq+-ok&format=ndjson&time_limit_ms=60000`;
+    const parameters = new URLSearchParams({ q: query, format: 'ndjson', time_limit_ms: '60000' });
+    const url = `http://127.0.0.1:${this.ports.admin}/api/v1/search?${parameters.toString()}`;
     const headers = { authorization: `Bearer ${this.token}` };
     const again = async (): Promise<void> => {
       while (!ending.signal.aborted) {
         const { body } = await request(url, { headers, signal: ending.signal });
+        this.answered++;
         await body.dump({ limit: 1e12, signal: ending.signal });
       }
     };
+    this.answered = 0;
     for (let i = 0; i < count; i++) void again().catch(() => {});
     return ending;
   }

@@ -8,6 +8,7 @@ import { Catalog } from '../../../relay/journal/catalog.ts';
 import { decodePayload } from '../../../relay/journal/sqlite/codec.ts';
 import { openForReading } from '../../../relay/journal/sqlite/database.ts';
 import { SKETCH_FILE } from '../../../relay/journal/sqlite/sketches.ts';
+import { Unpacker } from '../../../relay/journal/sqlite/unpacker.ts';
 import { CountRun } from '../../../relay/query/count-run.ts';
 import { Indexer } from '../../../relay/query/indexer.ts';
 import type { SearchProgress, SearchRequest } from '../../../relay/query/request.ts';
@@ -19,11 +20,12 @@ import { measureIntake } from './intake.ts';
 
 const DAY_MS = 86_400_000;
 const DAYS = 30;
-const HELP = `npm run bench:search -- [--records N] [--directory D] [--keep] [--scan-bytes N] | --intake S
+const HELP = `npm run bench:search -- [--records N] [--directory D] [--keep] [--scan-bytes N] [--steps S,…] | --intake S
   --records    how many records the journal gets; 2000000 where it is left out, about 600 MB of text
   --directory  where the journal goes; one that is there already is measured as it is
   --keep       leaves the journal where it is
   --scan-bytes how much text is scanned without the index; all where it is left out
+  --steps      some of fill, scan, index, search; all where it is left out
   --intake S   measures instead whether intake notices a thousand tails and searches, S seconds each
 `;
 
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     keep: { type: 'boolean', default: false },
     intake: { type: 'string' },
     'scan-bytes': { type: 'string', default: '1e15' },
+    steps: { type: 'string', default: 'fill,scan,index,search' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -54,13 +57,15 @@ if (values.intake !== undefined) {
 }
 mkdirSync(directory, { recursive: true });
 try {
-  fill();
-  const bytes = unpackAlone();
-  scanForNothing(bytes);
-  index();
-  prunedSearches();
-  repositoryOfADay();
-  counts();
+  const steps = values.steps.split(',');
+  if (steps.includes('fill')) fill();
+  if (steps.includes('scan')) scanForNothing(unpackAlone());
+  if (steps.includes('index')) index();
+  if (steps.includes('search')) {
+    prunedSearches();
+    repositoryOfADay();
+    counts();
+  }
   console.log(`\nmost memory of the process: ${mega(process.resourceUsage().maxRSS * 1_024)} MB`);
 } finally {
   if (!values.keep) rmSync(directory, { recursive: true, force: true });
@@ -81,8 +86,18 @@ function fill(): void {
   );
 }
 
-/** What the processor needs to unpack the payloads, and nothing else. Returns how much text that was. */
+/**
+ * What the processor needs to unpack the payloads, and nothing else: by the documented function, and into the same memory as a search
+ * does. Returns how much text that was.
+ */
 function unpackAlone(): number {
+  const unpacker = new Unpacker();
+  const bytes = unpackBy('unpacking alone', decodePayload);
+  unpackBy('unpacking alone, into the same memory', (...payload) => unpacker.unpack(...payload));
+  return bytes;
+}
+
+function unpackBy(what: string, decode: typeof decodePayload): number {
   const database = openForReading(directory);
   const timer = stopwatch();
   let bytes = 0;
@@ -90,12 +105,12 @@ function unpackAlone(): number {
     .prepare('SELECT payload, encoding, line_bytes FROM batch NOT INDEXED ORDER BY first_seq DESC')
     .iterate();
   for (const row of rows as IterableIterator<{ payload: Buffer; encoding: string; line_bytes: number }>) {
-    bytes += decodePayload(row.payload, row.encoding, row.line_bytes).length;
+    bytes += decode(row.payload, row.encoding, row.line_bytes).length;
     if (bytes >= scanBytes) break;
     progress(`unpacked ${mega(bytes)} MB`);
   }
   database.close();
-  report('unpacking alone', bytes, timer());
+  report(what, bytes, timer());
   return bytes;
 }
 
@@ -115,7 +130,7 @@ function scanForNothing(bytes: number): void {
 }
 
 function index(): void {
-  const indexer = new Indexer({ directory, freeBytesMin: 0 }, systemClock);
+  const indexer = new Indexer({ directory, freeBytesMin: 0, indexBytesMax: 1e12 }, systemClock);
   const timer = stopwatch();
   while (indexer.step(1_000)) progress('making the index');
   const { wallS, cpuS } = timer();

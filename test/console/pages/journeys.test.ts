@@ -174,6 +174,39 @@ test.skipIf(skip)(name('a token is changed for another: the new one opens, the o
   expect(console.troubles).toEqual([]);
 });
 
+test.skipIf(skip)(
+  name('a token is rotated: the new one opens at once, the old one as long as was chosen'),
+  async () => {
+    const old = harness.admin.tokenFile.add('prometheus', 'viewer').token;
+    const status = async (token: string) => (await harness.admin.ask({ path: '/api/v1/status', token })).status;
+    await using console = await harness.open('admin', 'settings');
+    const { page } = console;
+    const rotate = async (overlap: string): Promise<string> => {
+      await page.getByRole('button', { name: 'Rotate prometheus' }).click();
+      const asking = page.getByRole('dialog', { name: 'Rotate prometheus?' });
+      await asking.getByLabel('The token before').selectOption({ label: overlap });
+      await asking.getByRole('button', { name: 'Rotate' }).click();
+      const shown = page.getByRole('dialog', { name: 'The new token of prometheus' });
+      const secret = (await shown.locator('.secret').textContent()) ?? '';
+      await shown.getByRole('button', { name: 'Close' }).click();
+      return secret;
+    };
+
+    const next = await rotate('is good for another day');
+    expect([await status(old), await status(next)]).toEqual([200, 200]);
+    await page
+      .getByRole('row', { name: /prometheus/ })
+      .getByText('the one before until')
+      .waitFor();
+
+    const last = await rotate('ends at once, with its sessions');
+    expect([await status(old), await status(next), await status(last)]).toEqual([401, 401, 200]);
+    await expect.poll(() => page.getByText('the one before until').count()).toBe(0);
+    expect(await page.locator('body').textContent()).not.toContain(last);
+    expect(console.troubles).toEqual([]);
+  },
+);
+
 test.skipIf(skip)(name('a wrong password is told so, the right one opens, and signing out closes'), async () => {
   const password = harness.admin.tokenFile.add('jane', 'operator', 'password').token;
   await using console = await harness.open(undefined, 'endpoints');

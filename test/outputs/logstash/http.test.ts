@@ -196,7 +196,6 @@ test.each([
   ['soon', undefined],
 ])('a retry-after of %j is %s ms', (text, expected) => {
   expect(failureOf(503, text, 1_000)?.retryAfterMs).toBe(expected);
-  expect(failureOf(503, [text], 1_000)?.retryAfterMs).toBe(expected);
 });
 
 test('lines become an array without a look at what is in them', () => {

@@ -58,7 +58,7 @@ export async function transcript(folder: string, { job }: IndexedJob): Promise<{
     onReload: () => () => {},
     clock: systemClock,
     random: systemRandom,
-    registry,
+    components: async () => registry,
     version: '0',
   };
   const which = [

@@ -1,3 +1,4 @@
+import { Asked } from '../parts/asked.tsx';
 import { Panel, Badge, Text } from '../parts/basics.tsx';
 import { FoundList } from '../parts/found-list.tsx';
 import { QueryBar, sinceOf } from '../parts/query-bar.tsx';
@@ -23,6 +24,7 @@ export function Harbor() {
   const { query } = place.value;
   const action = query.get('action') ?? '';
   const q = query.get('q') ?? '';
+  const since = sinceOf(query, FALLBACK_SINCE);
   const words = [`dataset:harbor.audit`, action === '' ? '' : `event.action:${action}*`, q === '' ? '' : `(${q})`];
   return (
     <>
@@ -46,25 +48,27 @@ export function Harbor() {
           </a>
         ))}
       </div>
-      <Panel>
-        <FoundList
-          parameters={{
-            q: words.filter((word) => word !== '').join(' '),
-            since: sinceOf(query, FALLBACK_SINCE),
-            order: 'newest',
-          }}
-          columns={columns}
-          head={
-            <div class="record-head" aria-hidden="true">
-              <span>when</span>
-              <span>who</span>
-              <span>did</span>
-              <span>to</span>
-            </div>
-          }
-          none="Harbor sent no such record in this time. docs/harbor.md tells how to point it here."
-        />
-      </Panel>
+      <Asked scope={{ q, since, until: undefined }}>
+        <Panel>
+          <FoundList
+            parameters={{
+              q: words.filter((word) => word !== '').join(' '),
+              since,
+              order: 'newest',
+            }}
+            columns={columns}
+            head={
+              <div class="record-head" aria-hidden="true">
+                <span>when</span>
+                <span>who</span>
+                <span>did</span>
+                <span>to</span>
+              </div>
+            }
+            none="Harbor sent no such record in this time. docs/harbor.md tells how to point it here."
+          />
+        </Panel>
+      </Asked>
     </>
   );
 }

@@ -4,7 +4,8 @@ import type { Chart as ChartData } from '../../../telemetry/history.ts';
 import type { Alert } from '../../../alerts/board.ts';
 import { ask, mayI } from '../api.ts';
 import { ago, bytes, count, duration, short, time } from '../format.ts';
-import { Badge, Failure, Loading, Meter, Nothing, Panel, Text } from '../parts/basics.tsx';
+import { Badge, Meter, Nothing, Panel, Text } from '../parts/basics.tsx';
+import { Read } from '../parts/listed.tsx';
 import { attempt } from '../parts/notice.tsx';
 import { Chart, perSecond } from '../parts/chart.tsx';
 import { stateTone } from '../parts/state.ts';
@@ -21,41 +22,46 @@ export function Overview() {
   const charts = usePoll((abort) => ask<ChartData>(`charts?span=${span.value}`, { signal: abort }), 10_000, span.value);
   const alerts = usePoll(async (abort) => (await ask<{ alerts: Alert[] }>('alerts', { signal: abort })).alerts, 3_000);
   const warnings = usePoll((abort) => ask<Warnings>('warnings', { signal: abort }), 5_000);
-  const now = status.value.value;
-  if (now === undefined)
-    return <>{status.failure.value === undefined ? <Loading /> : <Failure error={status.failure.value} />}</>;
   const rates = charts.value.value;
   return (
-    <>
-      <Failure error={status.failure.value} />
-      <Headline status={now} alerts={alerts.value.value} refresh={alerts.refresh} />
-      <div class="cards">
-        {now.endpoints.map((endpoint) => (
-          <EndpointCard key={endpoint.name} endpoint={endpoint} rates={rates} />
-        ))}
-        <DiskCard status={now} rates={rates} />
-      </div>
-      <Panel title="Intake">
-        <Inputs inputs={now.inputs} rates={rates} />
-      </Panel>
-      <Panel
-        title="Over time"
-        actions={
-          <div class="choice" role="group" aria-label="Time shown">
-            {(['hour', 'day'] as const).map((name) => (
-              <button type="button" key={name} aria-pressed={span.value === name} onClick={() => (span.value = name)}>
-                {name}
-              </button>
+    <Read of={status}>
+      {(now) => (
+        <>
+          <Headline status={now} alerts={alerts.value.value} refresh={alerts.refresh} />
+          <div class="cards">
+            {now.endpoints.map((endpoint) => (
+              <EndpointCard key={endpoint.name} endpoint={endpoint} rates={rates} />
             ))}
+            <DiskCard status={now} rates={rates} />
           </div>
-        }
-      >
-        {rates === undefined ? <Loading /> : <Charts data={rates} />}
-      </Panel>
-      <Panel title="Warnings">
-        <WarningList warnings={warnings.value.value} />
-      </Panel>
-    </>
+          <Panel title="Intake">
+            <Inputs inputs={now.inputs} rates={rates} />
+          </Panel>
+          <Panel
+            title="Over time"
+            actions={
+              <div class="choice" role="group" aria-label="Time shown">
+                {(['hour', 'day'] as const).map((name) => (
+                  <button
+                    type="button"
+                    key={name}
+                    aria-pressed={span.value === name}
+                    onClick={() => (span.value = name)}
+                  >
+                    {name}
+                  </button>
+                ))}
+              </div>
+            }
+          >
+            <Read of={charts}>{(data) => <Charts data={data} />}</Read>
+          </Panel>
+          <Panel title="Warnings">
+            <Read of={warnings}>{(read) => <WarningList warnings={read} />}</Read>
+          </Panel>
+        </>
+      )}
+    </Read>
   );
 }
 
@@ -147,7 +153,7 @@ function EndpointCard({ endpoint, rates }: { endpoint: EndpointStatus; rates: Ch
 }
 
 function DiskCard({ status: { journal }, rates }: { status: RelayStatus; rates: ChartData | undefined }) {
-  const { fileBytes, freeBytes, max_bytes: limit } = journal;
+  const { fileBytes, freeBytes, searchIndexBytes, max_bytes: limit } = journal;
   const room = limit === 0 ? fileBytes + freeBytes : Math.min(limit, fileBytes + freeBytes);
   const share = room === 0 ? 0 : fileBytes / room;
   const tone = share > 0.9 ? 'bad' : share > 0.75 ? 'warn' : 'good';
@@ -167,6 +173,8 @@ function DiskCard({ status: { journal }, rates }: { status: RelayStatus; rates: 
         <dd>{left === undefined ? 'not in sight' : `about ${duration(left)}`}</dd>
         <dt>free on the disk</dt>
         <dd>{bytes(freeBytes)}</dd>
+        <dt>search index</dt>
+        <dd>{bytes(searchIndexBytes)}</dd>
         <dt>oldest record</dt>
         <dd>{journal.oldestReceivedMs === undefined ? 'none' : ago(journal.oldestReceivedMs)}</dd>
       </dl>
@@ -254,6 +262,7 @@ function Charts({ data }: { data: ChartData }) {
       <Chart title="Records waiting" lines={linesOf('backlog/')} unit={short} {...common} />
       <Chart
         title="Journal on the disk"
+        isBinary
         lines={linesOf('journal/file_').map((line) => ({ ...line, label: 'bytes' }))}
         unit={bytes}
         {...common}
@@ -262,8 +271,7 @@ function Charts({ data }: { data: ChartData }) {
   );
 }
 
-function WarningList({ warnings }: { warnings: Warnings | undefined }) {
-  if (warnings === undefined) return <Loading />;
+function WarningList({ warnings }: { warnings: Warnings }) {
   if (warnings.warnings.length === 0) return <Nothing title="No warning since the relay started." />;
   return (
     <ol class="warnings">

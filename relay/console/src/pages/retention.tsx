@@ -1,7 +1,8 @@
 import type { RunView } from '../../../admin/api/retention-views.ts';
 import { ask, mayI } from '../api.ts';
 import { count, some } from '../format.ts';
-import { Badge, Failure, Loading, Panel } from '../parts/basics.tsx';
+import { Badge, Panel } from '../parts/basics.tsx';
+import { Read } from '../parts/listed.tsx';
 import { attempt } from '../parts/notice.tsx';
 import { usePoll } from '../poll.ts';
 import { PurgeHistory } from '../retention/history.tsx';
@@ -12,7 +13,7 @@ import { purgeTone, type RetentionState } from '../retention/shapes.ts';
 import { linkTo, place } from '../router.ts';
 
 const TABS = [
-  ['rules', 'Rules and schedule'],
+  ['rules', 'Rules'],
   ['purge', 'Purge now'],
   ['history', 'History'],
   ['holds', 'Holds'],
@@ -21,7 +22,6 @@ const TABS = [
 export function Retention() {
   const tab = place.value.path[1] ?? 'rules';
   const retention = usePoll((abort) => ask<RetentionState>('retention', { signal: abort }), 2_000);
-  const now = retention.value.value;
   return (
     <>
       <h1>Retention</h1>
@@ -37,23 +37,22 @@ export function Retention() {
           </a>
         ))}
       </nav>
-      <Failure error={retention.failure.value} />
-      {now === undefined ? (
-        <Loading />
-      ) : (
-        <>
-          {now.active !== null && <Active run={now.active} refresh={retention.refresh} />}
-          {tab === 'purge' ? (
-            <PurgeNow rules={now.rules} refresh={retention.refresh} />
-          ) : tab === 'history' ? (
-            <PurgeHistory />
-          ) : tab === 'holds' ? (
-            <Holds />
-          ) : (
-            <Rules now={now} refresh={retention.refresh} />
-          )}
-        </>
-      )}
+      <Read of={retention}>
+        {(now) => (
+          <>
+            {now.active !== null && <Active run={now.active} refresh={retention.refresh} />}
+            {tab === 'purge' ? (
+              <PurgeNow rules={now.rules} refresh={retention.refresh} />
+            ) : tab === 'history' ? (
+              <PurgeHistory />
+            ) : tab === 'holds' ? (
+              <Holds />
+            ) : (
+              <Rules now={now} refresh={retention.refresh} />
+            )}
+          </>
+        )}
+      </Read>
     </>
   );
 }

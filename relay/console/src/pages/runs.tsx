@@ -2,8 +2,9 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { ApiError, ask } from '../api.ts';
 import { ago, count, duration } from '../format.ts';
-import { Badge, Failure, Loading, Nothing, Panel, Text } from '../parts/basics.tsx';
-import { JobView } from '../parts/job-view.tsx';
+import { Badge, Failure, Nothing, Panel, Text } from '../parts/basics.tsx';
+import { Read } from '../parts/listed.tsx';
+import { JobBadges, JobView } from '../parts/job-view.tsx';
 import { usePoll } from '../poll.ts';
 import { go, linkTo, place } from '../router.ts';
 import {
@@ -82,17 +83,19 @@ function List() {
           ))}
         </select>
       </form>
-      <Failure error={failure.value ?? latest.failure.value} />
+      <Failure error={failure.value} />
       <Panel>
-        {page === undefined ? (
-          <Loading />
-        ) : runs.length === 0 ? (
-          <Nothing title="No run is known here.">
-            Runs come from runners’ page files: see fluent-bit/README.md, or try another filter.
-          </Nothing>
-        ) : (
-          <RunTable runs={runs} />
-        )}
+        <Read of={latest}>
+          {() =>
+            runs.length === 0 ? (
+              <Nothing title="No run is known here.">
+                Runs come from runners’ page files: see fluent-bit/README.md, or try another filter.
+              </Nothing>
+            ) : (
+              <RunTable runs={runs} />
+            )
+          }
+        </Read>
         {hasMore && (
           <button type="button" onClick={() => void more()}>
             Older runs
@@ -168,8 +171,11 @@ function runLink(run: Run): string {
 function OneRun({ owner, name, id }: { owner: string; name: string; id: string }) {
   const path = `runs/${[owner, name, id].map(encodeURIComponent).join('/')}`;
   const run = usePoll((abort) => ask<{ jobs: JobWithSteps[] }>(path, { signal: abort }), 5_000, path);
-  const jobs = run.value.value?.jobs;
-  if (jobs === undefined) return run.failure.value === undefined ? <Loading /> : <Failure error={run.failure.value} />;
+  return <Read of={run}>{({ jobs }) => <RunPage owner={owner} name={name} id={id} jobs={jobs} />}</Read>;
+}
+
+function RunPage(props: { owner: string; name: string; id: string; jobs: readonly JobWithSteps[] }) {
+  const { owner, name, id, jobs } = props;
   const wanted = place.value.query.get('job');
   const chosen = jobs.find((job) => job.job_id === wanted) ?? jobs[0]!;
   return (
@@ -201,9 +207,7 @@ function OneRun({ owner, name, id }: { owner: string; name: string; id: string }
                     {(job.attempt ?? 1) > 1 ? `attempt ${job.attempt} · ` : ''}
                     {howLong(job)}
                   </small>
-                  <Badge tone={verdictTone(job.verdict)} title={verdictMeaning(job.verdict)}>
-                    {job.verdict}
-                  </Badge>
+                  <JobBadges job={job} />
                 </a>
               </li>
             ))}
@@ -218,18 +222,20 @@ function OneRun({ owner, name, id }: { owner: string; name: string; id: string }
 function OneJob({ timeline, job: id }: { timeline: string; job: string }) {
   const path = `jobs/${encodeURIComponent(timeline)}/${encodeURIComponent(id)}`;
   const job = usePoll((abort) => ask<JobWithSteps>(path, { signal: abort }), 5_000, path);
-  const found = job.value.value;
-  if (found === undefined) return job.failure.value === undefined ? <Loading /> : <Failure error={job.failure.value} />;
   return (
-    <>
-      <p class="crumbs">
-        <a href={linkTo(['runs'])}>Runs</a> /
-      </p>
-      <h1>
-        <Text>{found.workflow ?? 'Job'}</Text>
-      </h1>
-      <JobView job={found} />
-    </>
+    <Read of={job}>
+      {(found) => (
+        <>
+          <p class="crumbs">
+            <a href={linkTo(['runs'])}>Runs</a> /
+          </p>
+          <h1>
+            <Text>{found.workflow ?? 'Job'}</Text>
+          </h1>
+          <JobView job={found} />
+        </>
+      )}
+    </Read>
   );
 }
 

@@ -1,5 +1,6 @@
 import { ask } from '../api.ts';
 import { count, duration, time } from '../format.ts';
+import { Asked } from '../parts/asked.tsx';
 import { Failure, Panel, Text } from '../parts/basics.tsx';
 import { FoundList } from '../parts/found-list.tsx';
 import { QueryBar, sinceOf } from '../parts/query-bar.tsx';
@@ -39,31 +40,33 @@ export function Search() {
         placeholder={'words, "phrases", field:value, -not, time:>2h'}
         fallbackSince={FALLBACK_SINCE}
       />
-      <Counts scope={scope} />
-      <Panel
-        title="Records"
-        actions={
-          <>
-            <a
-              class="button"
-              href={linkTo(['search'], {
-                ...Object.fromEntries(query),
-                order: order === 'newest' ? 'oldest' : 'newest',
-              })}
-            >
-              {order === 'newest' ? 'Oldest first' : 'Newest first'}
-            </a>
-            <a class="button" href={files('ndjson')} download>
-              NDJSON
-            </a>
-            <a class="button" href={files('csv')} download>
-              CSV
-            </a>
-          </>
-        }
-      >
-        <FoundList parameters={{ ...scope, order }} none="Nothing was found. Try another time, or fewer words." />
-      </Panel>
+      <Asked scope={scope}>
+        <Counts scope={scope} />
+        <Panel
+          title="Records"
+          actions={
+            <>
+              <a
+                class="button"
+                href={linkTo(['search'], {
+                  ...Object.fromEntries(query),
+                  order: order === 'newest' ? 'oldest' : 'newest',
+                })}
+              >
+                {order === 'newest' ? 'Oldest first' : 'Newest first'}
+              </a>
+              <a class="button" href={files('ndjson')} download>
+                NDJSON
+              </a>
+              <a class="button" href={files('csv')} download>
+                CSV
+              </a>
+            </>
+          }
+        >
+          <FoundList parameters={{ ...scope, order }} none="Nothing was found. Try another time, or fewer words." />
+        </Panel>
+      </Asked>
       <details class="panel help">
         <summary>How to ask</summary>
         <dl class="facts">
@@ -127,6 +130,12 @@ function Counts({ scope }: { scope: Readonly<Record<string, string | undefined>>
             </button>
           ))}
         </div>
+      )}
+      {data.counts.length > 0 && (
+        <p class="span">
+          <time>{time(firstMs)}</time>
+          <time>{time(firstMs + data.counts.length * data.bucket_ms)}</time>
+        </p>
       )}
       <div class="facets">
         {Object.entries(data.facets)

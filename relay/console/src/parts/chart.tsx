@@ -14,12 +14,15 @@ interface Props {
   readonly stepMs: number;
   readonly lines: readonly Line[];
   readonly unit: (value: number) => string;
+  /** Lines of the grid stand at powers of two, as bytes are told. */
+  readonly isBinary?: boolean;
 }
 
 const COLOURS = 6;
+const POWERS_OF_TWO = Array.from({ length: 50 }, (_, at) => 2 ** at);
 
 /** Lines over time. The numbers are in a table too, for who cannot see the drawing. */
-export function Chart({ title, startMs, stepMs, lines, unit }: Props) {
+export function Chart({ title, startMs, stepMs, lines, unit, isBinary = false }: Props) {
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | undefined>(undefined);
   const points = lines[0]?.values.length ?? 0;
@@ -40,17 +43,23 @@ export function Chart({ title, startMs, stepMs, lines, unit }: Props) {
         cursor: { points: { size: 6 } },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, (high ?? 1) * 1.1)] } },
         axes: [
-          { ...axis, values: (_plot, at) => at.map(clockTime) },
-          { ...axis, size: 58, values: (_plot, values) => values.map(unit) },
+          { ...axis, size: 30, values: (_plot, at) => at.map(clockTime) },
+          {
+            ...axis,
+            size: 58,
+            ...(isBinary ? { incrs: POWERS_OF_TWO } : {}),
+            values: (_plot, values) => values.map(unit),
+          },
         ],
         series: [
-          { value: (_plot, at) => (at === null ? '' : clockTime(at)) },
+          // What the pointer is at; without one, the names stand alone.
+          { label: '', value: (_plot, at) => (at === null ? '' : clockTime(at)) },
           ...lines.map(({ label }, at) => ({
             label,
             stroke: colour(`--chart${at % COLOURS}`),
             width: 1.5,
             points: { show: false },
-            value: (_plot: UPlot, value: number | null) => (value === null ? '–' : unit(value)),
+            value: (_plot: UPlot, value: number | null) => (value === null ? '' : unit(value)),
           })),
         ],
       },

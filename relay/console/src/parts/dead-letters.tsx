@@ -3,8 +3,9 @@ import type { DeadLetter } from '../../../journal/journal.ts';
 import { ask, mayI } from '../api.ts';
 import { some, time } from '../format.ts';
 import { usePoll } from '../poll.ts';
-import { Failure, Loading, Nothing, Panel, Text } from './basics.tsx';
+import { Nothing, Panel, Text } from './basics.tsx';
 import { askFirst } from './dialog.tsx';
+import { Listed } from './listed.tsx';
 import { attempt } from './notice.tsx';
 
 /** What an endpoint refused for good: why, and what to do with it. */
@@ -65,35 +66,32 @@ export function DeadLetters({ name }: { name: string }) {
         )
       }
     >
-      <Failure error={letters.failure.value} />
-      {list === undefined ? (
-        <Loading />
-      ) : list.length === 0 ? (
-        <Nothing title="This endpoint has refused nothing for good." />
-      ) : (
-        <ul class="letters">
-          {list.map((letter) => (
-            <li key={letter.id}>
-              {mayI('operator') && (
-                <input
-                  type="checkbox"
-                  aria-label={`Choose dead letter ${letter.id}`}
-                  checked={chosen.value.has(letter.id)}
-                  onChange={() => toggle(letter.id)}
-                />
-              )}
-              <details>
-                <summary>
-                  <time>{time(letter.atMs)}</time> <code>{letter.code}</code> <Text>{letter.reason}</Text>
-                </summary>
-                <pre>
-                  <Text>{pretty(letter.line)}</Text>
-                </pre>
-              </details>
-            </li>
-          ))}
-        </ul>
-      )}
+      <Listed of={letters} none={<Nothing title="This endpoint has refused nothing for good." />}>
+        {(some) => (
+          <ul class="letters">
+            {some.map((letter) => (
+              <li key={letter.id}>
+                {mayI('operator') && (
+                  <input
+                    type="checkbox"
+                    aria-label={`Choose dead letter ${letter.id}`}
+                    checked={chosen.value.has(letter.id)}
+                    onChange={() => toggle(letter.id)}
+                  />
+                )}
+                <details>
+                  <summary>
+                    <time>{time(letter.atMs)}</time> <code>{letter.code}</code> <Text>{letter.reason}</Text>
+                  </summary>
+                  <pre>
+                    <Text>{pretty(letter.line)}</Text>
+                  </pre>
+                </details>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Listed>
     </Panel>
   );
 }

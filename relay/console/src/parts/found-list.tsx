@@ -24,7 +24,8 @@ export function FoundList({ parameters, columns, head, none }: Props) {
   const ended = useSignal<Ended | undefined>(undefined);
   const failure = useSignal<ApiError | undefined>(undefined);
   const running = useRef<AbortController | undefined>(undefined);
-  const busy = useSignal(false);
+  // From the first look on: that nothing was found is not said before it was looked for.
+  const busy = useSignal(true);
 
   const run = async (cursor: number | undefined): Promise<void> => {
     running.current?.abort();

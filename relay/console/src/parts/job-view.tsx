@@ -16,11 +16,7 @@ export function JobView({ job }: { job: JobWithSteps }) {
       <Panel
         title={
           <>
-            <Text>{job.name ?? 'Job without a name'}</Text>{' '}
-            <Badge tone={verdictTone(job.verdict)} title={verdictMeaning(job.verdict)}>
-              {job.verdict}
-            </Badge>{' '}
-            {job.conclusion !== undefined && <Badge tone={conclusionTone(job.conclusion)}>{job.conclusion}</Badge>}
+            <Text>{job.name ?? 'Job without a name'}</Text> <JobBadges job={job} />
           </>
         }
         actions={
@@ -29,7 +25,7 @@ export function JobView({ job }: { job: JobWithSteps }) {
               Download
             </a>
             <a class="button" href={`${path}/log?plain=true`} download={`${job.name ?? job.job_id}.txt`}>
-              Without times
+              Download without times
             </a>
           </>
         }
@@ -118,7 +114,9 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
   return (
     <details open={open.value} onToggle={(event) => (open.value = event.currentTarget.open)}>
       <summary>
-        {step.conclusion !== undefined && <Badge tone={conclusionTone(step.conclusion)}>{step.conclusion}</Badge>}
+        <span class="step-state">
+          {step.conclusion !== undefined && <Badge tone={conclusionTone(step.conclusion)}>{step.conclusion}</Badge>}
+        </span>
         <span class="step-name">
           <Text>{step.name}</Text>
         </span>
@@ -139,6 +137,18 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
         />
       )}
     </details>
+  );
+}
+
+/** What a job came to, and whether all of its log is here. */
+export function JobBadges({ job }: { job: Pick<JobWithSteps, 'conclusion' | 'verdict'> }) {
+  return (
+    <span class="badges">
+      {job.conclusion !== undefined && <Badge tone={conclusionTone(job.conclusion)}>{job.conclusion}</Badge>}
+      <Badge tone={verdictTone(job.verdict)} title={verdictMeaning(job.verdict)}>
+        {`log ${job.verdict}`}
+      </Badge>
+    </span>
   );
 }
 

@@ -73,6 +73,9 @@ export function StepLog({ path, step, total, withoutStep, showTimes, find, marke
   }, [marked, isMarkedThere]);
 
   const wanted = find.toLowerCase();
+  // Where what came before is not loaded, nobody knows how many lines that are.
+  const isFromStart = previous.value === undefined && lines.value.length > 0;
+  const numbers = new Map(isFromStart ? lines.value.map(({ seq }, at) => [seq, at + 1]) : []);
   const shown = wanted === '' ? lines.value : lines.value.filter(({ text }) => text.toLowerCase().includes(wanted));
   return (
     <div class="log">
@@ -87,6 +90,7 @@ export function StepLog({ path, step, total, withoutStep, showTimes, find, marke
           <Part
             key={'lines' in part ? `group ${part.title.seq}` : part.seq}
             part={part}
+            numbers={numbers}
             showTimes={showTimes}
             marked={marked}
             isOpen={find !== ''}
@@ -105,38 +109,55 @@ export function StepLog({ path, step, total, withoutStep, showTimes, find, marke
 
 function Part({
   part,
+  numbers,
   showTimes,
   marked,
   isOpen,
 }: {
   part: Folded<LogLine> | LogLine;
+  numbers: ReadonlyMap<number, number>;
   showTimes: boolean;
   marked: number | undefined;
   isOpen: boolean;
 }) {
-  if (!('lines' in part)) return <Line line={part} showTimes={showTimes} isMarked={part.seq === marked} />;
+  const draw = (line: LogLine) => (
+    <Line
+      key={line.seq}
+      line={line}
+      number={numbers.get(line.seq)}
+      showTimes={showTimes}
+      isMarked={line.seq === marked}
+    />
+  );
+  if (!('lines' in part)) return draw(part);
   return (
     <li class="group">
       <details open={isOpen || part.lines.some(({ seq }) => seq === marked)}>
         <summary>{piecesOf(part.name).map(({ text }) => text)}</summary>
-        <ol>
-          {part.lines.map((line) => (
-            <Line key={line.seq} line={line} showTimes={showTimes} isMarked={line.seq === marked} />
-          ))}
-        </ol>
+        <ol>{part.lines.map(draw)}</ol>
       </details>
     </li>
   );
 }
 
-function Line({ line, showTimes, isMarked }: { line: LogLine; showTimes: boolean; isMarked: boolean }) {
+function Line({
+  line,
+  number,
+  showTimes,
+  isMarked,
+}: {
+  line: LogLine;
+  number: number | undefined;
+  showTimes: boolean;
+  isMarked: boolean;
+}) {
   const { kind, text } = kindOf(line.text);
   const { path, query } = place.value;
   const here = linkTo(path, { ...Object.fromEntries(query), step: line.step?.toString(), seq: String(line.seq) });
   return (
     <li id={`line-${line.seq}`} class={`line ${kind} ${isMarked ? 'marked' : ''}`}>
-      <a class="link" href={here} aria-label="Link to this line" tabIndex={-1}>
-        #
+      <a class="link" href={here} aria-label={`Link to line ${number ?? ''}`.trim()} tabIndex={-1}>
+        {number ?? '#'}
       </a>
       {showTimes && <time>{line.time?.slice(0, 23) ?? ''} </time>}
       <span class="line-text">

@@ -1,8 +1,9 @@
 import type { HoldView } from '../../../admin/api/retention-views.ts';
 import { ask, mayI, session } from '../api.ts';
 import { time } from '../format.ts';
-import { Failure, Loading, Nothing, Panel, Text } from '../parts/basics.tsx';
+import { Nothing, Panel, Text } from '../parts/basics.tsx';
 import { askFirst } from '../parts/dialog.tsx';
+import { Listed } from '../parts/listed.tsx';
 import { textsOf } from '../parts/form.ts';
 import { attempt } from '../parts/notice.tsx';
 import { usePoll } from '../poll.ts';
@@ -13,7 +14,6 @@ export function Holds() {
     async (abort) => (await ask<{ holds: HoldView[] }>('retention/holds', { signal: abort })).holds,
     5_000,
   );
-  const list = holds.value.value;
   const add = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
     const form = event.currentTarget as HTMLFormElement;
@@ -53,31 +53,28 @@ export function Holds() {
   return (
     <Panel title="Holds">
       <p class="hint">What a hold names no purge and no limit takes, whatever the rules say.</p>
-      <Failure error={holds.failure.value} />
-      {list === undefined ? (
-        <Loading />
-      ) : list.length === 0 ? (
-        <Nothing title="There is no hold." />
-      ) : (
-        <ul class="words">
-          {list.map((hold) => (
-            <li key={hold.id}>
-              <strong>
-                <Text>{scopeOf(hold)}</Text>
-              </strong>
-              : <Text>{hold.why}</Text>{' '}
-              <small>
-                placed {time(hold.created)} by <Text>{hold.who}</Text>
-              </small>{' '}
-              {session.value?.role === 'auditor' && (
-                <button type="button" class="danger" onClick={() => void lift(hold)}>
-                  Lift
-                </button>
-              )}
-            </li>
-          ))}
-        </ul>
-      )}
+      <Listed of={holds} none={<Nothing title="There is no hold." />}>
+        {(list) => (
+          <ul class="words">
+            {list.map((hold) => (
+              <li key={hold.id}>
+                <strong>
+                  <Text>{scopeOf(hold)}</Text>
+                </strong>
+                : <Text>{hold.why}</Text>{' '}
+                <small>
+                  placed {time(hold.created)} by <Text>{hold.who}</Text>
+                </small>{' '}
+                {session.value?.role === 'auditor' && (
+                  <button type="button" class="danger" onClick={() => void lift(hold)}>
+                    Lift
+                  </button>
+                )}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Listed>
       {mayI('auditor') && (
         <form class="row" onSubmit={(event) => void add(event)}>
           <label>

@@ -21,7 +21,8 @@ export function PurgeNow({ rules, refresh }: { rules: RetentionState['rules']; r
     runs.refresh();
   };
   const purge = async (): Promise<void> => {
-    const last = latest !== undefined && latest.dry_run && latest.state === 'done' ? latest : undefined;
+    // Only what was counted a moment ago, by the same rules, can be begun.
+    const counted = latest?.confirm != null && latest.parameters['rule'] === body.rule ? latest : undefined;
     const yes = await askFirst({
       title: 'Purge now?',
       body: (
@@ -30,17 +31,19 @@ export function PurgeNow({ rules, refresh }: { rules: RetentionState['rules']; r
             <strong>What a purge takes cannot be recovered.</strong> If it must be kept, export it first.
           </p>
           <p>
-            {last === undefined
-              ? 'Nobody has counted yet what it would take: a dry run does.'
-              : `The last dry run, at ${time(last.started)}, found ${some(last.records, 'record')} (${bytes(last.stored_bytes)}).`}
+            {counted === undefined
+              ? 'Nobody has counted lately what it would take by these rules. A dry run does; then ask again.'
+              : `The dry run at ${time(counted.started)} found ${some(counted.records, 'record')} (${bytes(counted.stored_bytes)}).`}
           </p>
         </>
       ),
-      confirm: 'Purge',
-      dangerous: true,
+      confirm: counted === undefined ? 'Dry run' : 'Purge',
+      dangerous: counted !== undefined,
     });
     if (!yes) return;
-    await attempt('The purge has begun.', () => ask<RunView>('retention/purge', { method: 'POST', body }));
+    if (counted === undefined) return dryRun();
+    const confirmed = { ...body, confirm: counted.confirm };
+    await attempt('The purge has begun.', () => ask<RunView>('retention/purge', { method: 'POST', body: confirmed }));
     refresh();
     runs.refresh();
   };
@@ -77,7 +80,9 @@ export function PurgeNow({ rules, refresh }: { rules: RetentionState['rules']; r
             Purge…
           </button>
         </form>
-        <p class="hint">A dry run counts exactly what a purge would take, and takes nothing.</p>
+        <p class="hint">
+          A dry run counts exactly what a purge would take, and takes nothing. A purge wants one of the last 15 minutes.
+        </p>
       </Panel>
       {latest !== undefined && <Outcome run={latest} />}
     </>

@@ -1,8 +1,9 @@
 import { ask, mayI } from '../api.ts';
-import { time } from '../format.ts';
+import { duration, time } from '../format.ts';
 import { Nothing, Panel, Text } from '../parts/basics.tsx';
 import { textsOf } from '../parts/form.ts';
 import { attempt } from '../parts/notice.tsx';
+import { cronWords } from '../text/cron.ts';
 import type { RetentionState } from './shapes.ts';
 
 /** What is kept for how long, and when purges begin. */
@@ -36,19 +37,8 @@ export function Rules({ now, refresh }: { now: RetentionState; refresh: () => vo
           <Nothing title="No purge begins by itself." />
         ) : (
           <ul class="words">
-            {now.schedules.map((schedule, at) => (
-              <li key={schedule.name}>
-                <Text>{now.forecast.schedules[at] ?? schedule.cron}</Text>{' '}
-                <small>
-                  (<code>{schedule.cron}</code>
-                  {schedule.set_by === null ? ', from the config' : `, set by ${schedule.set_by}`})
-                </small>
-                <ul>
-                  {schedule.next_runs.slice(0, 3).map((at2) => (
-                    <li key={at2}>{time(at2)}</li>
-                  ))}
-                </ul>
-              </li>
+            {now.schedules.map((schedule) => (
+              <Schedule key={schedule.name} schedule={schedule} />
             ))}
           </ul>
         )}
@@ -81,5 +71,25 @@ export function Rules({ now, refresh }: { now: RetentionState; refresh: () => vo
         </p>
       </Panel>
     </>
+  );
+}
+
+function Schedule({ schedule: { cron, set_by, next_runs } }: { schedule: RetentionState['schedules'][number] }) {
+  const [next, ...later] = next_runs.slice(0, 3);
+  return (
+    <li>
+      A purge begins {cronWords(cron) ?? 'by a schedule'}{' '}
+      <small>
+        (<code>{cron}</code>, {set_by === null ? 'from the config' : <Text>{`set by ${set_by}`}</Text>})
+      </small>
+      {next === undefined ? (
+        ', but never again.'
+      ) : (
+        <p class="hint">
+          Next in {duration(Date.parse(next) - Date.now())}, at {time(next)}
+          {later.length > 0 && `; then ${later.map(time).join(' and ')}`} by your clock.
+        </p>
+      )}
+    </li>
   );
 }

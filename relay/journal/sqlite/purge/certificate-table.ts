@@ -30,7 +30,7 @@ export interface CertificateBody {
   readonly by_rule: Readonly<Record<string, number>>;
   readonly by_dataset: Readonly<Record<string, number>>;
   readonly by_operation: Readonly<Record<string, number>>;
-  /** Records that went before an endpoint had them, by endpoint. */
+  /** Records that went before an endpoint had confirmed them, by endpoint. Of those under way in that moment some may have arrived. */
   readonly undelivered: Readonly<Record<string, number>>;
   /** The chain's value before the first batch that was touched and after the last. */
   readonly hash_before: string;
