@@ -1,7 +1,7 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
 import { placePage } from './attribution.ts';
 import { inferJobRecord, strangersIn, type Certainty } from './infer.ts';
-import type { Job } from './job.ts';
+import type { Haste, Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
 import { restoreJob } from './job-change.ts';
@@ -351,9 +351,10 @@ export class Assembler {
     const isOver = job.completedSecond !== undefined;
     const whenNotWholeMs = isToBeFilled(job) ? FILL_FACTOR * orderWaitMs : orderWaitMs;
     const patienceMs = isOver && isWhole(job) ? attributionWaitMs + SETTLE_MS : whenNotWholeMs;
-    if ((isOver || job.superseded) && silentMs >= patienceMs) this.#finish(job, nowMs);
+    // The next job on its runner says nothing of how much of this one is still on its way.
+    if ((isOver || job.superseded) && silentMs >= patienceMs) this.#finish(job, nowMs, 'over');
     else if (silentMs >= unfinishedWarningMs) {
-      this.#finish(job, nowMs);
+      this.#finish(job, nowMs, 'dead');
       this.#events.unfinished(job);
     } else if (silentMs >= silenceWarningMs && !job.toldSilent) {
       job.toldSilent = true;
@@ -361,9 +362,9 @@ export class Assembler {
     }
   }
 
-  #finish(job: Job, nowMs: number): void {
+  #finish(job: Job, nowMs: number, haste: Haste): void {
     if (job.jobRecord === undefined) this.#infer(job, 'any');
-    job.advance(nowMs, this.#options, 'over');
+    job.advance(nowMs, this.#options, haste);
     job.fill();
     job.state = 'finished';
     job.verdict = verdictOf(job);
@@ -395,7 +396,7 @@ export class Assembler {
     const oldest = [...this.#book.jobs].sort((a, b) => a.lastActiveMs - b.lastActiveMs);
     for (const job of oldest.slice(0, this.#book.jobs.size - this.#options.jobsMax)) {
       job.notes.add('too many jobs were at work at once; this one had been silent longest');
-      this.#finish(job, nowMs);
+      this.#finish(job, nowMs, 'over');
       this.#events.unfinished(job);
     }
   }

@@ -196,3 +196,21 @@ test('the verdict says how many lines are of steps that are not known', () => {
   expect(assembly.verdicts).toEqual(['complete']);
   expect(detailOf(assembly.finished[0]!).notes).toContain('the step of 24 lines is not known');
 });
+
+test('that its runner has begun the next job does not make the rest of a late one sure', () => {
+  const played = play([3], [40]);
+  const [log = [], ...pages] = played.files;
+  const next = workerLog({
+    timeline: '99999999-0000-4000-8000-000000000001',
+    record: '99999999-0000-4000-8000-000000000002',
+  });
+  const assembly = new Assembly();
+  // The Worker log has come up to the first step, no page but the job's.
+  assembly.send(log.slice(0, log.findIndex(({ log: text }) => text.includes('Starting the step')) + 1));
+  assembly.send(pages.flat().filter(({ file }) => file === JOB_PAGE));
+  assembly.send(tailed(WORKER_PATH.replace('081459', '091459'), `${next.slice(0, -4).join('\n')}\n`));
+  assembly.wait(100_000);
+
+  expect(assembly.finished.map(({ verdict }) => verdict)).toEqual(['cut']);
+  expect(told(assembly, played).wrong).toBe(0);
+});
