@@ -205,8 +205,13 @@ test('that its runner has begun the next job does not make the rest of a late on
     record: '99999999-0000-4000-8000-000000000002',
   });
   const assembly = new Assembly();
-  // The Worker log has come up to the first step, no page but the job's.
-  assembly.send(log.slice(0, log.findIndex(({ log: text }) => text.includes('Starting the step')) + 1));
+  // The Worker log has come up to where its steps begin, and no page but the job's.
+  assembly.send(
+    log.slice(
+      0,
+      log.findIndex(({ log: text }) => text.includes('Processing step')),
+    ),
+  );
   assembly.send(pages.flat().filter(({ file }) => file === JOB_PAGE));
   assembly.send(tailed(WORKER_PATH.replace('081459', '091459'), `${next.slice(0, -4).join('\n')}\n`));
   assembly.wait(100_000);
