@@ -198,16 +198,16 @@ test('the verdict says how many lines are of steps that are not known', () => {
 });
 
 test('a line that comes after it was given up for missing has no step where its second does not tell it', () => {
-  const played = play([3], [40]);
+  const played = play([3], [40, 40, 40, 40, 12_000_000, 12_000_000]);
   const files = new Map(played.files.map((lines) => [lines[0]!.file, lines]));
   const jobPage = files.get(JOB_PAGE)!;
-  const second = steps[1]!.record;
+  const missing = pagePath(JOB.steps[0].record);
   const assembly = new Assembly();
   // One page is missing, all others have what the job page has not yet.
-  for (const [path, lines] of files) if (path !== JOB_PAGE && path !== pagePath(second)) assembly.send(lines);
-  assembly.send([...jobPage.slice(0, 6), ...jobPage.slice(9)]);
+  for (const [path, lines] of files) if (path !== JOB_PAGE && path !== missing) assembly.send(lines);
+  assembly.send([...jobPage.slice(0, 12), ...jobPage.slice(15)]);
   assembly.wait(45_000);
-  assembly.send(jobPage.slice(6, 9));
+  assembly.send(jobPage.slice(12, 15));
   assembly.wait(90_000);
 
   expect(told(assembly, played).wrong).toBe(0);
