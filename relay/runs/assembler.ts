@@ -1,11 +1,11 @@
 import type { JobCheckpoint, JobKey, RunCheckpoints } from '../journal/runs.ts';
 import { placePage } from './attribution.ts';
 import { inferJobRecord, strangersIn, type Certainty } from './infer.ts';
-import type { Job } from './job.ts';
+import type { Haste, Job } from './job.ts';
 import type { JobLine, JobOptions, Patience } from './job-types.ts';
 import { JobBook, secondOfLine } from './job-book.ts';
 import { restoreJob } from './job-change.ts';
-import { heldBytesOf, isWhole } from './job-load.ts';
+import { heldBytesOf, isToBeFilled, isWhole } from './job-load.ts';
 import type { JobMessage } from './job-message.ts';
 import { secondOf } from './page-line.ts';
 import type { OrderedLine } from './page-order.ts';
@@ -50,8 +50,10 @@ type WorkerLine = Extract<RawLine, { kind: 'worker' }>;
 /** Nothing more is expected of a job that has ended once this long nothing came, beside the time that lines wait for their step. */
 const SETTLE_MS = 1_000;
 const WORKER_FILES_MAX = 5_000;
-/** Worker logs that are known to be sent are waited for so many times longer. */
+/** Worker logs that are known to be sent, and what is missing of them, are waited for so many times longer. */
 const LATE_LOG_FACTOR = 4;
+/** Where lines would be taken from step pages in place of the job page's, those are waited for so many times longer. */
+const FILL_FACTOR = 2;
 /** After so many times the wait for the Worker log, pages that would tell the job page apart will not come either. */
 const LOST_PAGE_FACTOR = 10;
 
@@ -161,7 +163,9 @@ export class Assembler {
   /** Lets go of what has waited long enough, and ends jobs that are over. To be called after lines were added, and every second or so. */
   advance(nowMs: number): void {
     for (const file of this.#fed) {
-      const events = file.take(nowMs, this.#options.orderWaitMs);
+      const { end } = file;
+      const events = file.take(nowMs, LATE_LOG_FACTOR * this.#options.orderWaitMs);
+      if (file.end > end) this.#changedFiles.add(file);
       const asks = events.findIndex((event) => !this.#canApply(event));
       for (const event of asks < 0 ? events : events.slice(0, asks)) this.#apply(file, event);
       if (asks >= 0) file.defer(events.slice(asks));
@@ -345,10 +349,12 @@ export class Assembler {
     }
     const { silenceWarningMs, unfinishedWarningMs, orderWaitMs, attributionWaitMs } = this.#options;
     const isOver = job.completedSecond !== undefined;
-    const patienceMs = isOver && isWhole(job) ? attributionWaitMs + SETTLE_MS : orderWaitMs;
-    if ((isOver || job.superseded) && silentMs >= patienceMs) this.#finish(job, nowMs);
+    const whenNotWholeMs = isToBeFilled(job) ? FILL_FACTOR * orderWaitMs : orderWaitMs;
+    const patienceMs = isOver && isWhole(job) ? attributionWaitMs + SETTLE_MS : whenNotWholeMs;
+    // The next job on its runner says nothing of how much of this one is still on its way.
+    if ((isOver || job.superseded) && silentMs >= patienceMs) this.#finish(job, nowMs, 'over');
     else if (silentMs >= unfinishedWarningMs) {
-      this.#finish(job, nowMs);
+      this.#finish(job, nowMs, 'dead');
       this.#events.unfinished(job);
     } else if (silentMs >= silenceWarningMs && !job.toldSilent) {
       job.toldSilent = true;
@@ -356,9 +362,9 @@ export class Assembler {
     }
   }
 
-  #finish(job: Job, nowMs: number): void {
+  #finish(job: Job, nowMs: number, haste: Haste): void {
     if (job.jobRecord === undefined) this.#infer(job, 'any');
-    job.advance(nowMs, this.#options, 'over');
+    job.advance(nowMs, this.#options, haste);
     job.fill();
     job.state = 'finished';
     job.verdict = verdictOf(job);
@@ -390,7 +396,7 @@ export class Assembler {
     const oldest = [...this.#book.jobs].sort((a, b) => a.lastActiveMs - b.lastActiveMs);
     for (const job of oldest.slice(0, this.#book.jobs.size - this.#options.jobsMax)) {
       job.notes.add('too many jobs were at work at once; this one had been silent longest');
-      this.#finish(job, nowMs);
+      this.#finish(job, nowMs, 'over');
       this.#events.unfinished(job);
     }
   }

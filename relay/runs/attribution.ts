@@ -52,7 +52,7 @@ export function stepOf(
   if (isOwn(job, line, waits)) return OWN;
   if (!isMapped) return waits.forCopy ? undefined : UNKNOWN;
   const steps = stepsByTime(job, ticks, waits.isOver);
-  const isTold = waits.isOver || job.steps.isTold(secondOf(ticks));
+  const isTold = job.steps.isTold(secondOf(ticks), waits.isOver);
   // Where the pages of all steps that ran then are there and none has the line, it is the job's own.
   if (isTold && steps.length === 0) return OWN;
   if (waits.forCopy) return undefined;
@@ -61,10 +61,13 @@ export function stepOf(
   return waits.forCertainty ? undefined : UNKNOWN;
 }
 
-/** The only step that a line can be of by its time, where it has no neighbours that could say more. */
+/**
+ * The only step that a line can be of by its time, where lines after it have gone before it. Pages say nothing then: its copy may have been
+ * let go with those of its neighbours.
+ */
 export function stepByTime(job: Job, { parts: { ticks } }: OrderedLine): Step | undefined {
   if (ticks === undefined || !job.steps.isTold(secondOf(ticks))) return undefined;
-  const [step, ...more] = stepsByTime(job, ticks, false);
+  const [step, ...more] = job.steps.during(secondOf(ticks), job.isDebug);
   return more.length === 0 ? step : undefined;
 }
 

@@ -15,11 +15,16 @@ export function isWhole(job: Job): boolean {
   for (const { record, startedSecond, skipped } of job.steps.steps)
     if (startedSecond !== undefined && !skipped && (record === undefined || job.stepPages.get(record) === undefined))
       return false;
-  // What the step pages have and the job page has not must still come.
+  return !isToBeFilled(job);
+}
+
+/** True where step pages have what the job page has not: that must still come. */
+export function isToBeFilled(job: Job): boolean {
   const { lastTicks = Number.NEGATIVE_INFINITY } = job;
+  if (job.stepPages.orphans.length > 0) return true;
   for (const { lines, step } of job.stepPages.streams)
-    if (step !== undefined && lines.some(({ ticks }) => ticks > lastTicks)) return false;
-  return true;
+    if (step !== undefined && lines.some(({ ticks }) => ticks > lastTicks)) return true;
+  return false;
 }
 
 /** Memory for the lines of a job that wait, about. */

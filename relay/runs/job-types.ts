@@ -53,3 +53,20 @@ export interface JobOptions {
   /** Repeats that were counted before it was taken up again. */
   readonly repeats?: number;
 }
+
+/** What is known of a page that is in no list. */
+export interface UnlistedPage {
+  readonly record: string;
+  /** Of its first line. */
+  readonly firstTicks: number;
+  /** Its step has this number or a later one. */
+  readonly from: number;
+  /** True where it is the page of the step that ran next after the one before `from`. */
+  readonly isNext: boolean;
+}
+
+/** When the page of a step begins. */
+export interface KnownPage {
+  readonly number: number;
+  readonly firstTicks: number;
+}

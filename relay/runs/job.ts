@@ -13,8 +13,11 @@ import type { WorkerEvent } from './worker-log.ts';
 /** So many lines of a job must be those of a page, as far as they are there, for it to be the job's. */
 const CLAIM_LINES_MAX = 64;
 
-/** Why lines are let go without waiting: nothing more will come, or there is no memory to wait. */
-type Haste = 'over' | 'memory';
+/**
+ * Why lines are let go without waiting: the job ended as far as is known, or was silent for so long that all it wrote must have come, or
+ * there is no memory to wait.
+ */
+export type Haste = 'over' | 'dead' | 'memory';
 
 /** The assembly of one job: from lines of its pages in any order to lines of its job page in order, each with its step. */
 export class Job {
@@ -203,7 +206,7 @@ export class Job {
       const waitedMs = force ? Number.POSITIVE_INFINITY : nowMs - line.sinceMs;
       const forCopy = waitedMs < attributionWaitMs;
       const forCertainty = waitedMs < Math.max(orderWaitMs, attributionWaitMs);
-      if (!this.#emitNext(line, count, { forCopy, forCertainty, isOver: haste === 'over' })) break;
+      if (!this.#emitNext(line, count, { forCopy, forCertainty, isOver: haste === 'dead' })) break;
     }
     this.#queue.splice(0, count);
     if (this.message !== undefined) this.#namePages();

@@ -54,6 +54,7 @@ export interface OrderPolicy {
 type Held = ArrivedLine & { readonly offset: number };
 export type Hole = readonly [from: number, to: number];
 
+const CR = 0x0d;
 const ENDING_LENGTH: Readonly<Record<Ending, number>> = { lf: 1, crlf: 2, none: 0 };
 
 /** One page: puts its lines in order by their offsets, drops repeats, and tells from the distance of two lines how the first ended. */
@@ -265,8 +266,10 @@ export class PageOrder {
     if (line.offset > this.#end && !this.#follows(line)) this.#holes.push([this.#end, line.offset]);
     const parts = readPageLine(line.bytes);
     this.#supposed = ending === undefined;
-    const known = ending ?? this.#ending;
-    if (known !== 'none') this.#ending = known;
+    // Fluent Bit leaves the CR of an empty line with its text: such a line says nothing of how others end.
+    const hasCr = line.bytes.at(-1) === CR;
+    const known = ending ?? (hasCr ? 'lf' : this.#ending);
+    if (known !== 'none' && !hasCr) this.#ending = known;
     const content = line.length - (parts.bom ? BOM_LENGTH : 0) + (parts.stamp === undefined ? this.#lastEnding : 0);
     this.#content += content;
     this.#lastEnding = ENDING_LENGTH[known];

@@ -1,5 +1,6 @@
 import type { StepRow } from '../journal/runs.ts';
 import type { ListedStep } from './job-message.ts';
+import type { KnownPage, UnlistedPage } from './job-types.ts';
 import { secondOf } from './page-line.ts';
 import type { WorkerEvent } from './worker-log.ts';
 
@@ -19,23 +20,6 @@ export interface Step {
   changed: boolean;
 }
 
-/** What is known of a page that is in no list. */
-export interface UnlistedPage {
-  readonly record: string;
-  /** Of its first line. */
-  readonly firstTicks: number;
-  /** Its step has this number or a later one. */
-  readonly from: number;
-  /** True where it is the page of the step that ran next after the one before `from`. */
-  readonly isNext: boolean;
-}
-
-/** When the page of a step begins. */
-export interface KnownPage {
-  readonly number: number;
-  readonly firstTicks: number;
-}
-
 const SET_UP_NAME = 'Set up job';
 const COMPLETE_NAME = 'Complete job';
 const STEPS_MAX = 2_000;
@@ -53,6 +37,8 @@ export class StepTimeline {
   #complete: number | undefined;
   /** What was traced before this second is known. */
   #toldSecond = 0;
+  /** True where a part of the Worker log never came. */
+  #lost = false;
   readonly #steps: Step[] = [];
 
   restore(rows: readonly StepRow[], state: StepTimelineState): void {
@@ -61,6 +47,7 @@ export class StepTimeline {
     this.#processed = state.processed;
     this.#complete = state.complete;
     this.#toldSecond = state.toldSecond;
+    this.#lost = state.lost;
     const running = new Set(state.running);
     for (const row of rows) {
       const [startedSecond, finishedSecond] = [secondOfMs(row.startedMs), secondOfMs(row.finishedMs)];
@@ -88,6 +75,7 @@ export class StepTimeline {
       processed: this.#processed,
       complete: this.#complete,
       toldSecond: this.#toldSecond,
+      lost: this.#lost,
       running: this.#steps.filter(({ runs }) => runs).map(({ number }) => number),
     };
   }
@@ -107,6 +95,8 @@ export class StepTimeline {
   }
 
   apply(event: WorkerEvent): void {
+    // From here on nobody could say which step is meant.
+    if (this.#lost && event.kind !== 'steps_total') return;
     switch (event.kind) {
       case 'steps_total':
         this.#plan(Math.max(0, event.count - this.#listed.length));
@@ -135,6 +125,9 @@ export class StepTimeline {
       case 'completed':
         this.#endOpen(event.second);
         this.#toldSecond = Number.MAX_SAFE_INTEGER;
+        return;
+      case 'lost':
+        this.#lost = true;
         return;
       case 'told':
         this.#toldSecond = Math.max(this.#toldSecond, event.second);
@@ -177,9 +170,9 @@ export class StepTimeline {
     return more.length === 0 && isSureToRun && this.isTold(second) ? bound(first, record) : undefined;
   }
 
-  /** True where all steps are known that had begun by the end of a second. */
-  isTold(second: number): boolean {
-    return second < this.#toldSecond || this.#complete !== undefined;
+  /** True where all steps are known that had begun by the end of a second; `isOver` says that nothing more will come. */
+  isTold(second: number, isOver = false): boolean {
+    return second < this.#toldSecond || (!this.#lost && (isOver || this.#complete !== undefined));
   }
 
   /**
@@ -275,6 +268,7 @@ export interface StepTimelineState {
   readonly processed: number;
   readonly complete: number | undefined;
   readonly toldSecond: number;
+  readonly lost: boolean;
   readonly running: readonly number[];
 }
 

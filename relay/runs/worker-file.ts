@@ -92,12 +92,20 @@ export class WorkerFile {
     this.#deferred = events;
   }
 
+  /** How far it was read. */
+  get end(): number {
+    return this.#order.end;
+  }
+
   /** What the lines whose turn it is tell. */
-  take(nowMs: number, orderWaitMs: number, force = false): WorkerEvent[] {
+  take(nowMs: number, orderWaitMs: number): WorkerEvent[] {
     const events: WorkerEvent[] = [...this.#deferred];
     this.#deferred = [];
+    const holes = this.#order.holes.length;
     // How a line ended says nothing here, so none waits for the next one.
-    for (const line of this.#order.take({ nowMs, tailWaitMs: 0, orderWaitMs, force })) {
+    const lines = this.#order.take({ nowMs, tailWaitMs: 0, orderWaitMs, force: false });
+    if (this.#order.holes.length > holes) events.push({ kind: 'lost' });
+    for (const line of lines) {
       if (!line.late) events.push(...this.#parser.line(line.bytes));
       settle({ line });
     }

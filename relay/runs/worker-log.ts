@@ -19,6 +19,8 @@ export type WorkerEvent =
   | { readonly kind: 'job_result'; readonly conclusion: string }
   /** The job is over and its pages are closed. */
   | { readonly kind: 'completed'; readonly second: number }
+  /** Some of the log never came: which step is meant cannot be counted any more. */
+  | { readonly kind: 'lost' }
   /** All that was traced before this second has been told. */
   | { readonly kind: 'told'; readonly second: number };
 

@@ -368,3 +368,18 @@ test('where the relay gets Worker logs, one that is late after an outage is wait
 
   expect(assembly.out.map(({ mapped }) => mapped)).toEqual(STEPS.map(() => true));
 });
+
+test('an empty line that comes with its CR says nothing of how the last line ends', () => {
+  const windows = pagesOf([{ record: JOB.setUp, second: 0, messages: ['first', 'second\r\n\r\nend'] }], {
+    newline: '\r\n',
+  });
+  const page = windows.get(JOB_PAGE)!;
+  const lines = tailed(JOB_PAGE, page).map((line) => (line.log === '' ? { ...line, log: '\r' } : line));
+  const assembly = new Assembly();
+  assembly.send([...worker.slice(0, -8), ...lines.slice(0, -1)]);
+  assembly.wait(40_000);
+  assembly.send(lines.slice(-1));
+  assembly.wait(40_000);
+
+  expect(assembly.page(JOB_PAGE)).toBe(page);
+});

@@ -60,7 +60,7 @@ export interface CampaignResult {
 
 /** As long as a pod's preStop may take. */
 const GRACE_MS = 25_000;
-const SETTLE_MS = 120_000;
+const SETTLE_MS = 300_000;
 /** After so long a silence a job is taken for dead; where the relay goes away, what it is owed may be as late as that. */
 const UNFINISHED_MS = 15_000;
 const UNFINISHED_IN_TROUBLE_MS = 90_000;
