@@ -11,6 +11,9 @@ const LIMITS = [
   { name: 'max_queued_events', least: 16_384, what: 'changes that wait to be seen' },
 ] as const;
 
+/** One of the keeper, and one for each of Fluent Bit's three inputs. */
+const INSTANCES_PER_RUNNER = 4;
+
 /** The kernel's limits for watching files. A keeper beside a runner must see a page before the runner deletes it, a second later. */
 export const inotify: Check = {
   name: 'inotify',
@@ -22,12 +25,18 @@ export function inotifyLimits(folder: string): Finding[] {
     const found = read(join(folder, name));
     if (found === undefined)
       return { outcome: 'skipped', message: `inotify: ${name} cannot be read here; look at it where the keeper runs` };
-    if (found >= least) return { outcome: 'ok', message: `inotify: ${name} is ${found}` };
+    if (found >= least) return { outcome: 'ok', message: `inotify: ${name} is ${found}${enough(name, found)}` };
     return {
       outcome: 'warning',
       message: `inotify: fs.inotify.${name} is ${found} (${what}), a keeper wants ${least}; set it by sysctl`,
     };
   });
+}
+
+/** The limit on instances is one for all runners of a user on a machine, in whatever containers they are. */
+function enough(name: string, found: number): string {
+  if (name !== 'max_user_instances') return '';
+  return `: enough for ${Math.floor(found / INSTANCES_PER_RUNNER)} runners of one user on this machine`;
 }
 
 function read(file: string): number | undefined {

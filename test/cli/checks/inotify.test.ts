@@ -11,9 +11,14 @@ test('the kernel’s limits for watching files are told, with what to do where t
   set('max_user_watches', '65536\n');
   set('max_user_instances', '10\n');
 
-  expect(inotifyLimits(join(folder.path, 'inotify'))).toEqual([
+  const found = (): unknown => inotifyLimits(join(folder.path, 'inotify'));
+  expect(found()).toEqual([
     { outcome: 'ok', message: 'inotify: max_user_watches is 65536' },
     { outcome: 'warning', message: expect.stringContaining('fs.inotify.max_user_instances is 10') },
     { outcome: 'skipped', message: expect.stringContaining('max_queued_events cannot be read') },
   ]);
+
+  set('max_user_instances', '130\n');
+  const runners = 'inotify: max_user_instances is 130: enough for 32 runners of one user on this machine';
+  expect(found()).toContainEqual({ outcome: 'ok', message: runners });
 });

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts } from '../../crash/relay-process.ts';
 import type { Edge } from './edge.ts';
 import { type Installation, KeeperProcess } from './installation.ts';
@@ -18,6 +19,14 @@ export interface FluentBitOptions {
   readonly nice: number;
 }
 
+interface Running {
+  readonly installation: Installation;
+  readonly metricsPort: number;
+  readonly child: ChildProcess;
+}
+
+const START_MS = 30_000;
+
 /** A keeper and a Fluent Bit beside each installation, with the configuration that this repository ships. */
 export async function startFluentBit({ program, installations, port, nice }: FluentBitOptions): Promise<Edge> {
   const ports = await freePorts(installations.length);
@@ -32,6 +41,7 @@ export async function startFluentBit({ program, installations, port, nice }: Flu
     child: startProgram(program, pod.installation, port, pod.metricsPort),
   }));
   const ended = Promise.all(running.map(({ child }) => once(child, 'exit')));
+  await Promise.all(running.map(serving));
   return {
     linesRead: 0,
     async drain(graceMs) {
@@ -48,6 +58,21 @@ export async function startFluentBit({ program, installations, port, nice }: Flu
       await Promise.all(running.map(({ keeper }) => keeper[Symbol.asyncDispose]()));
     },
   };
+}
+
+/** Waits until a Fluent Bit answers. One that ends instead has a reason, such as the kernel's limit on watching files. */
+async function serving({ child, metricsPort, installation }: Running): Promise<void> {
+  const untilMs = Date.now() + START_MS;
+  for (;;) {
+    const answered = await fetch(`http://127.0.0.1:${metricsPort}/api/v1/uptime`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (answered) return;
+    if (child.exitCode !== null || Date.now() > untilMs)
+      throw new Error(`Fluent Bit of ${installation.name} does not run: ${warningsOf(installation).join('; ')}`);
+    await sleep(100);
+  }
 }
 
 function startProgram(

@@ -42,7 +42,7 @@ export interface ForwardedFigures {
   ofSteps: number;
   attributed: number;
   attributedWrongly: number;
-  /** Step's name right, its number not. */
+  /** Step's name right, its number not: the runner leaves numbers free before post steps, the relay counts what ran. */
   numberedWrongly: number;
   /**
    * Taken from a step's page: with its stamp, where the line of the job page never came; or after the end of that page, where the worker
