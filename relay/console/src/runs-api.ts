@@ -1,4 +1,4 @@
-import type { Tone } from './parts/basics.tsx';
+import type { Tone } from './parts/tone.ts';
 
 /** Shapes of the API's answers about runs; see docs/openapi.json. Times are ISO 8601. */
 
@@ -37,6 +37,8 @@ export interface Job {
     readonly to: number | null;
   }[];
   readonly notes: readonly string[];
+  /** Where none of its lines is in the journal any more. */
+  readonly gone?: { readonly since: string; readonly reason: string; readonly purge?: number };
 }
 
 export interface Step {
@@ -94,6 +96,19 @@ export function verdictTone(verdict: Verdict): Tone {
 
 export function verdictMeaning(verdict: Verdict): string {
   return VERDICTS[verdict][1];
+}
+
+const GONE: Readonly<Record<string, string>> = {
+  purge: 'The lines of this job were purged.',
+  quota: 'The lines of this job went, to keep the journal within its limits.',
+  transient: 'The lines of this job were to be kept only until they were delivered.',
+  damaged: 'The lines of this job were damaged.',
+};
+
+/** What there is of a job's log: by its verdict, unless its lines have gone since. */
+export function logMeaning({ verdict, gone }: Pick<Job, 'verdict' | 'gone'>): string {
+  if (gone?.purge !== undefined) return `The lines of this job were purged, by purge ${gone.purge}.`;
+  return GONE[gone?.reason ?? ''] ?? verdictMeaning(verdict);
 }
 
 /** How worrying it is what a job or step came to. */

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { visible } from '../text/visible.ts';
 import type { ApiError } from '../api.ts';
+import type { Tone } from './tone.ts';
 
 /** Text that came from outside: shown as it is, turned by nothing, acting on nothing. */
 export function Text({ children, className }: { children: string | undefined; className?: string }) {
@@ -25,8 +26,6 @@ export function Panel(props: {
     </section>
   );
 }
-
-export type Tone = 'good' | 'warn' | 'bad' | 'info' | 'quiet';
 
 const SIGNS: Readonly<Record<Tone, string>> = { good: '●', warn: '▲', bad: '■', info: '◆', quiet: '○' };
 

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { bytes, count, duration, some, time } from '../format.ts';
 import { linkTo, place } from '../router.ts';
-import { conclusionTone, type JobWithSteps, type Step, verdictMeaning, verdictTone } from '../runs-api.ts';
+import { conclusionTone, type JobWithSteps, logMeaning, type Step, verdictTone } from '../runs-api.ts';
 import { Badge, Panel, Text } from './basics.tsx';
 import { StepLog } from './step-log.tsx';
 
@@ -30,7 +30,7 @@ export function JobView({ job }: { job: JobWithSteps }) {
           </>
         }
       >
-        <p class="hint">{verdictMeaning(job.verdict)}</p>
+        <p class="hint">{logMeaning(job)}</p>
         {(job.gaps.length > 0 || job.notes.length > 0) && (
           <ul class="why-list">
             {job.gaps.map(({ record, number, from, to }) => (
@@ -141,12 +141,12 @@ function StepPart({ job, step, showTimes, find }: { job: JobWithSteps; step: Ste
 }
 
 /** What a job came to, and whether all of its log is here. */
-export function JobBadges({ job }: { job: Pick<JobWithSteps, 'conclusion' | 'verdict'> }) {
+export function JobBadges({ job }: { job: Pick<JobWithSteps, 'conclusion' | 'verdict' | 'gone'> }) {
   return (
     <span class="badges">
       {job.conclusion !== undefined && <Badge tone={conclusionTone(job.conclusion)}>{job.conclusion}</Badge>}
-      <Badge tone={verdictTone(job.verdict)} title={verdictMeaning(job.verdict)}>
-        {`log ${job.verdict}`}
+      <Badge tone={job.gone === undefined ? verdictTone(job.verdict) : 'quiet'} title={logMeaning(job)}>
+        {job.gone === undefined ? `log ${job.verdict}` : 'log gone'}
       </Badge>
     </span>
   );

@@ -1,7 +1,8 @@
 import { ask, mayI } from '../api.ts';
 import { count, time } from '../format.ts';
 import { usePoll } from '../poll.ts';
-import { Badge, Failure, Panel, Text, type Tone } from './basics.tsx';
+import { Badge, Failure, Panel, Text } from './basics.tsx';
+import type { Tone } from './tone.ts';
 import { textsOf } from './form.ts';
 import { attempt } from './notice.tsx';
 

@@ -1,5 +1,5 @@
 import type { EndpointStatus } from '../../../runtime/status.ts';
-import type { Tone } from './basics.tsx';
+import type { Tone } from './tone.ts';
 
 /** How worrying an endpoint's state is. */
 export function stateTone({ state, paused }: Pick<EndpointStatus, 'state' | 'paused'>): Tone {

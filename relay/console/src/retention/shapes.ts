@@ -1,5 +1,5 @@
 import type { RunView } from '../../../admin/api/retention-views.ts';
-import type { Tone } from '../parts/basics.tsx';
+import type { Tone } from '../parts/tone.ts';
 
 /** The answer of `GET /api/v1/retention`. */
 export interface RetentionState {
