@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # No script of a dependency runs: the native module brings its binaries along.
 RUN npm ci --ignore-scripts --no-audit --no-fund
-COPY vite.config.ts ./
+COPY tsconfig.json vite.config.ts ./
 COPY relay ./relay
 RUN node node_modules/vite/bin/vite.js build --logLevel error && node node_modules/vite/bin/vite.js build --logLevel warn relay/console \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
