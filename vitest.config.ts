@@ -1,8 +1,18 @@
 import { accessSync, constants, statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
-/** What takes its time: killing, foreign programs, a browser, simulated weeks. `npm run check` leaves it out, `npm test` does not. */
-const slow = ['test/{crash,peers,sim}/**/*.test.ts', 'test/console/pages/**/*.test.ts'];
+/**
+ * What takes its time: killing, foreign programs, a browser, simulated weeks, whole relays that wait for what happens. `npm run check`
+ * leaves it out, `npm test` does not.
+ */
+const slow = [
+  'test/{crash,peers,sim}/**/*.test.ts',
+  'test/console/pages/**/*.test.ts',
+  'test/runtime/{relay,reload,runs,runs-quota}.test.ts',
+  'test/outputs/logstash/delivery.test.ts',
+  'test/admin/harbor/purge.test.ts',
+  'test/keeper/drain.test.ts',
+];
 
 /**
  * Where tests put their folders: in memory where there is room, since hundreds of small journals that are synced would mostly test the

@@ -40,6 +40,8 @@ export class OutageReceiver implements AsyncDisposable {
   readonly #ids: readonly Float64Array[];
   readonly #idsSeen: Uint8Array;
   readonly #boots: string[] = [];
+  /** Places of the relay's own records. */
+  readonly #own = new Set<number>();
   #sink: LumberjackSink | undefined;
 
   constructor(recordsOfSource: readonly number[]) {
@@ -57,6 +59,11 @@ export class OutageReceiver implements AsyncDisposable {
     }));
   }
 
+  /** How many records the relay has stored of its own before a place, such as that the endpoint was down. */
+  ownBefore(endSeq: number): number {
+    return [...this.#own].filter((sequence) => sequence < endSeq).length;
+  }
+
   has(source: number, number: number): boolean {
     return (this.#ids[source]?.[number] ?? -1) >= 0;
   }
@@ -70,13 +77,15 @@ export class OutageReceiver implements AsyncDisposable {
   }
 
   #take(payload: Buffer): void {
-    // What the relay says itself, such as that the endpoint was down.
-    if (payload.includes(OWN_RECORD)) return;
+    const idAt = payload.indexOf(EVENT_ID) + EVENT_ID.length;
+    if (payload.includes(OWN_RECORD)) {
+      this.#own.add(sequenceOf(payload, idAt + SEQUENCE_AT, idAt + ID_LENGTH));
+      return;
+    }
     this.lastAtMs = performance.now();
     if (this.firstAtMs === 0) this.firstAtMs = this.lastAtMs;
     this.arrivals++;
     const record = numberedIn(payload);
-    const idAt = payload.indexOf(EVENT_ID) + EVENT_ID.length;
     const ids = record === undefined ? undefined : this.#ids[record.source];
     if (record === undefined || ids === undefined || record.number >= ids.length || idAt < EVENT_ID.length) {
       this.unknown++;
