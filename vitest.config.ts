@@ -2,13 +2,16 @@ import { accessSync, constants, statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 
 /**
- * What takes its time: killing, foreign programs, a browser, simulated weeks, whole relays that wait for what happens. `npm run check`
- * leaves it out, `npm test` does not.
+ * What takes its time: killing, foreign programs, a browser, simulated weeks, whole relays that wait for what happens, models, every way
+ * for a disk to fail. `npm run check` leaves it out, `npm test` does not.
  */
 const slow = [
   'test/{crash,peers,sim}/**/*.test.ts',
   'test/console/pages/**/*.test.ts',
-  'test/runtime/{relay,reload,runs,runs-quota}.test.ts',
+  'test/fluent-bit/plugin.test.ts',
+  'test/inputs/http-hostile.test.ts',
+  'test/journal/{faults,model,sqlite}.test.ts',
+  'test/runtime/{alerts,relay,reload,replays,runs,runs-quota}.test.ts',
   'test/outputs/logstash/delivery.test.ts',
   'test/admin/harbor/purge.test.ts',
   'test/keeper/drain.test.ts',
